@@ -1,0 +1,67 @@
+//! The probe traits.
+
+use crate::{Outcome, Sink};
+use shared_model::Metric;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// Which lane a probe runs in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Lane {
+    /// One thread reads all of these in turn; each must return within milliseconds.
+    Fast,
+    /// May block, for example in `statvfs` on a dead NFS mount: its own thread and timeout.
+    Slow,
+}
+
+/// What the runner must know to schedule a probe.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProbeSpec {
+    /// Name as typed in `probe NAME` and in `[probe.NAME]`: node_exporter's collector name where there is one.
+    pub name: &'static str,
+    /// Becomes the label `job`: `node`, `postgres`.
+    pub job: &'static str,
+    /// Which lane it runs in.
+    pub lane: Lane,
+    /// Interval when the configuration names none.
+    pub default_interval: Duration,
+    /// A round that takes longer is reported as failed.
+    pub default_timeout: Duration,
+}
+
+/// A probe over files and system calls.
+pub trait Probe: Send {
+    /// How it is scheduled.
+    fn spec(&self) -> ProbeSpec;
+
+    /// Every metric it may emit.
+    fn metrics(&self) -> &'static [&'static Metric];
+
+    /// One round: reads its sources and puts every sample into `sink`.
+    ///
+    /// A probe that returns [`Outcome::Absent`] or [`Outcome::Failed`] has put in nothing that is worth keeping.
+    fn read(&mut self, sink: &mut Sink) -> Outcome;
+}
+
+/// A probe over a network connection, such as a database instance.
+pub trait AsyncProbe: Send {
+    /// How it is scheduled. The lane is not used: each asynchronous probe is its own task.
+    fn spec(&self) -> ProbeSpec;
+
+    /// `host:port` of what it watches: becomes the label `instance`.
+    fn instance(&self) -> &str;
+
+    /// Every metric it may emit.
+    fn metrics(&self) -> &'static [&'static Metric];
+
+    /// One round. Must be cancel-safe: the runner drops the future at the timeout and calls [`Self::timed_out`].
+    fn read<'a>(
+        &'a mut self,
+        sink: &'a mut Sink,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+    /// Called after a round was cut by the timeout, with a fresh round begun in `sink`: the probe puts in what is
+    /// known all the same (a database that does not answer is down) and drops a connection that may be stuck.
+    fn timed_out(&mut self, sink: &mut Sink) -> Outcome;
+}

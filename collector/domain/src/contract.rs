@@ -1,0 +1,82 @@
+//! The contract profile and the topology it speaks of, as declared in the collector's configuration.
+
+use serde::{Deserialize, Serialize};
+use shared_model::Level;
+use std::time::Duration;
+
+/// The contract of one hospital. Defaults are the standard's own numbers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Contract {
+    /// Name or version that every figure carries.
+    pub version: String,
+    /// Divides rule windows, `for`, deadlines and watch; never limits, levels, witnesses or probe intervals. 1 to 1000.
+    pub time_scale: u32,
+    /// How long a repaired incident is watched (§3.2 修复后持续监测24小时以上): 24 h before scaling.
+    pub watch: Duration,
+    /// A node without data for this long is silent, when a second witness sees its host or database alive: 10 s
+    /// before scaling, never less than 3 s because samples come each second.
+    pub silent_after: Duration,
+    /// The same without a second witness: 120 s before scaling.
+    pub unknown_after: Duration,
+    /// Largest replication lag at which a standby counts as usable: 60 s, not scaled (a limit).
+    pub standby_lag_max: Duration,
+}
+
+impl Default for Contract {
+    fn default() -> Self {
+        Self {
+            version: "default".to_owned(),
+            time_scale: 1,
+            watch: Duration::from_secs(24 * 3_600),
+            silent_after: Duration::from_secs(10),
+            unknown_after: Duration::from_secs(120),
+            standby_lag_max: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Contract {
+    /// A span of the standard under this contract's time scale.
+    pub fn scaled(&self, span: Duration) -> Duration {
+        span / self.time_scale.max(1)
+    }
+
+    /// Scaled limit for the first human response.
+    pub fn response_limit(&self, level: Level) -> Duration {
+        self.scaled(level.response_limit())
+    }
+
+    /// Scaled limit for the resolution.
+    pub fn resolution_limit(&self, level: Level) -> Duration {
+        self.scaled(level.resolution_limit())
+    }
+}
+
+/// What the appliance is made of, as far as classification needs it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Topology {
+    /// Core database services.
+    pub databases: Vec<DatabaseService>,
+    /// Core business services.
+    pub core_services: Vec<CoreService>,
+}
+
+/// A database service: a primary and its standbys, which may change places.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DatabaseService {
+    /// Name shown to people, and the label `service` of its incidents.
+    pub name: String,
+    /// `host:port` of the declared primary, as the `instance` label has it.
+    pub primary: String,
+    /// `host:port` of the standbys.
+    pub standbys: Vec<String>,
+}
+
+/// A business service that the hospital declared core (挂号, 收费, 医嘱, 药房).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CoreService {
+    /// Value of the label `service` on `wardround_core_service_up`.
+    pub name: String,
+    /// The database service it stands on.
+    pub database: String,
+}

@@ -1,0 +1,22 @@
+//! The vocabulary of both daemons: identity, time, labels, sequence numbers, samples, levels.
+//!
+//! Nothing here performs I/O, owns a clock or knows a wire or disk format. `serde` derives exist for the
+//! collector's state snapshot only; the wire has its own types in `proto`, JSON its own in `collector-api`.
+
+mod batch;
+mod clause;
+mod identity;
+mod labels;
+mod level;
+mod metric;
+mod seq;
+mod time;
+
+pub use batch::{Batch, Block, Catalog, Gap, GapReason, Lane, SeriesDef, SeriesSet};
+pub use clause::{Clause, InvalidClause};
+pub use identity::{InvalidIdentity, NodeIdentity};
+pub use labels::{Labels, NAME};
+pub use level::{InvalidLevel, Level};
+pub use metric::{Kind, Metric, Unit};
+pub use seq::{Seq, SeqRange, SeqSet};
+pub use time::{BootTime, Clock, InvalidTimestamp, SimClock, Timestamp};
