@@ -109,7 +109,7 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ConfigErrors> {
             Ok(parsed) => return errors.into_result(parsed),
             Err(error) => {
                 let mut segments: Vec<Segment> = error.path().iter().cloned().collect();
-                let message = error.into_inner().message().to_owned();
+                let message = error.into_inner().message().trim_end().to_owned();
                 errors
                     .faults
                     .push(describe(&mut segments, &message, &taken_out));
