@@ -22,11 +22,7 @@ pub struct HostFile {
 impl HostFile {
     /// A file that is opened at the first read.
     pub fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            file: None,
-            buffer: Vec::new(),
-        }
+        Self { path, file: None, buffer: Vec::new() }
     }
 
     /// Where it is.
@@ -61,10 +57,7 @@ impl HostFile {
 
     fn error(&mut self, source: io::Error) -> ProbeError {
         self.file = None;
-        ProbeError::Read {
-            path: self.path.clone(),
-            source,
-        }
+        ProbeError::Read { path: self.path.clone(), source }
     }
 
     fn fill(&mut self) -> io::Result<()> {

@@ -18,11 +18,7 @@ pub enum Outcome {
 impl Outcome {
     /// `Sampled` when there is no complaint, else `Partial`.
     pub fn with_complaints(complaints: Vec<ProbeError>) -> Self {
-        if complaints.is_empty() {
-            Self::Sampled
-        } else {
-            Self::Partial(complaints)
-        }
+        if complaints.is_empty() { Self::Sampled } else { Self::Partial(complaints) }
     }
 }
 

@@ -83,15 +83,8 @@ impl Sink {
     }
 
     fn insert(&mut self, metric: &'static Metric, labels: &[(&str, &str)]) -> usize {
-        let labels = labels
-            .iter()
-            .map(|(n, v)| ((*n).into(), (*v).into()))
-            .collect();
-        self.samples.push(Sample {
-            metric,
-            labels,
-            value: None,
-        });
+        let labels = labels.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        self.samples.push(Sample { metric, labels, value: None });
         self.layout += 1;
         self.samples.len() - 1
     }
@@ -112,13 +105,8 @@ mod tests {
     use super::*;
     use shared_model::{Kind, Unit};
 
-    static UP: Metric = Metric {
-        name: "up",
-        kind: Kind::Gauge,
-        unit: Unit::None,
-        help: "h",
-        source: "s",
-    };
+    static UP: Metric =
+        Metric { name: "up", kind: Kind::Gauge, unit: Unit::None, help: "h", source: "s" };
 
     fn round(sink: &mut Sink, labels: &[&str]) {
         sink.begin();

@@ -80,12 +80,7 @@ mod tests {
         let labels = Labels::from_pairs([("device", "sda1")]);
         let check = |name: &str, op, values: &[&str]| {
             let values = values.iter().map(|v| (*v).into()).collect();
-            Matcher {
-                name: name.into(),
-                op,
-                values,
-            }
-            .matches(&labels)
+            Matcher { name: name.into(), op, values }.matches(&labels)
         };
         assert!(check("device", MatcherOp::Equal, &["sda1"]));
         assert!(check("device", MatcherOp::OneOf, &["nvme*", "sd*"]));

@@ -22,11 +22,7 @@ pub struct InvalidClause(pub String);
 
 impl fmt::Display for InvalidClause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "'{}' is not a clause: write for example 3.1 or 2.2/3.1",
-            self.0
-        )
+        write!(f, "'{}' is not a clause: write for example 3.1 or 2.2/3.1", self.0)
     }
 }
 
@@ -39,9 +35,7 @@ impl FromStr for Clause {
         let numbers = |part: &str| {
             !part.is_empty()
                 && part.len() <= 8
-                && part
-                    .split('.')
-                    .all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+                && part.split('.').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
         };
         if text.len() <= 32 && text.split('/').all(numbers) {
             Ok(Self(text.into()))
@@ -78,13 +72,9 @@ mod tests {
     /// Scenario: clause texts. Guarantees: only numbers with dots, joined by slashes, pass.
     #[test]
     fn only_clause_numbers_pass() {
-        for (text, ok) in [
-            ("3.1", true),
-            ("2.2/3.1", true),
-            ("", false),
-            ("3.", false),
-            ("三", false),
-        ] {
+        for (text, ok) in
+            [("3.1", true), ("2.2/3.1", true), ("", false), ("3.", false), ("三", false)]
+        {
             assert_eq!(text.parse::<Clause>().is_ok(), ok, "{text}");
         }
     }

@@ -63,9 +63,7 @@ fn is_part(part: &str) -> bool {
     let byte = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     (1..=63).contains(&part.len())
         && part.bytes().next().is_some_and(byte)
-        && part
-            .bytes()
-            .all(|b| byte(b) || matches!(b, b'-' | b'_' | b'.'))
+        && part.bytes().all(|b| byte(b) || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// A text that is not a node identity, or a part that cannot be in one.
@@ -86,16 +84,8 @@ impl std::error::Error for InvalidIdentity {}
 
 impl fmt::Display for NodeIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            provider,
-            hospital,
-            appliance,
-            node,
-        } = self;
-        write!(
-            f,
-            "spiffe://{provider}/hospital/{hospital}/appliance/{appliance}/node/{node}"
-        )
+        let Self { provider, hospital, appliance, node } = self;
+        write!(f, "spiffe://{provider}/hospital/{hospital}/appliance/{appliance}/node/{node}")
     }
 }
 
@@ -135,10 +125,7 @@ mod tests {
     #[test]
     fn uri_round_trips() {
         let id = NodeIdentity::new("acme", "h1", "a1", "db-1").unwrap();
-        assert_eq!(
-            id.to_string(),
-            "spiffe://acme/hospital/h1/appliance/a1/node/db-1"
-        );
+        assert_eq!(id.to_string(), "spiffe://acme/hospital/h1/appliance/a1/node/db-1");
         assert_eq!(id.to_string().parse(), Ok(id));
     }
 

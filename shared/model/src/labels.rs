@@ -19,9 +19,7 @@ impl Labels {
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let pairs = pairs
-            .into_iter()
-            .map(|(n, v)| (n.as_ref().into(), v.as_ref().into()));
+        let pairs = pairs.into_iter().map(|(n, v)| (n.as_ref().into(), v.as_ref().into()));
         Self::from(pairs.collect::<Vec<(Box<str>, Box<str>)>>())
     }
 
@@ -54,11 +52,7 @@ impl Labels {
     /// These labels with one more or replaced; an empty value removes it.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {
-        Self::from_pairs(
-            self.iter()
-                .filter(|(n, _)| *n != name)
-                .chain([(name, value)]),
-        )
+        Self::from_pairs(self.iter().filter(|(n, _)| *n != name).chain([(name, value)]))
     }
 
     /// Only the labels that `keep` names.
@@ -131,10 +125,7 @@ mod tests {
     /// Scenario: values with quotes, backslashes and line feeds. Guarantees: escaped as the exposition format asks.
     #[test]
     fn values_are_escaped() {
-        assert_eq!(
-            Labels::from_pairs([("a", "x\"\\\n")]).to_string(),
-            "{a=\"x\\\"\\\\\\n\"}"
-        );
+        assert_eq!(Labels::from_pairs([("a", "x\"\\\n")]).to_string(), "{a=\"x\\\"\\\\\\n\"}");
         assert_eq!(Labels::default().to_string(), "{}");
     }
 }

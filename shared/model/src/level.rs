@@ -57,11 +57,7 @@ pub struct InvalidLevel(pub u8);
 
 impl fmt::Display for InvalidLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "level {} does not exist: levels are 1, 2, 3 and 4",
-            self.0
-        )
+        write!(f, "level {} does not exist: levels are 1, 2, 3 and 4", self.0)
     }
 }
 

@@ -52,12 +52,8 @@ impl SeqSet {
             last.to = range.to;
             return;
         }
-        let start = self
-            .0
-            .partition_point(|r| r.to.0.saturating_add(1) < range.from.0);
-        let end = self
-            .0
-            .partition_point(|r| r.from.0 <= range.to.0.saturating_add(1));
+        let start = self.0.partition_point(|r| r.to.0.saturating_add(1) < range.from.0);
+        let end = self.0.partition_point(|r| r.from.0 <= range.to.0.saturating_add(1));
         let mut merged = range;
         for touched in self.0.drain(start..end) {
             merged.from = merged.from.min(touched.from);
@@ -75,9 +71,7 @@ impl SeqSet {
     /// Whether every number of the interval is in the set.
     pub fn covers(&self, range: SeqRange) -> bool {
         let at = self.0.partition_point(|r| r.to < range.from);
-        self.0
-            .get(at)
-            .is_some_and(|r| r.from <= range.from && range.to <= r.to)
+        self.0.get(at).is_some_and(|r| r.from <= range.from && range.to <= r.to)
     }
 
     /// The intervals, in order.

@@ -96,10 +96,7 @@ impl BootTime {
     /// This instant moved forward, saturating.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -113,16 +110,9 @@ impl fmt::Display for Timestamp {
         let millis = self.as_millis();
         let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
         let (year, month, day) = civil_from_days(days);
-        let (h, m, s, ms) = (
-            of_day / 3_600_000,
-            of_day / 60_000 % 60,
-            of_day / 1_000 % 60,
-            of_day % 1_000,
-        );
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z"
-        )
+        let (h, m, s, ms) =
+            (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60, of_day % 1_000);
+        write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
     }
 }
 
@@ -144,15 +134,11 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
         let bytes = text.as_bytes();
         let shaped = bytes.len() >= 20
-            && [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')]
-                .iter()
-                .all(|&(i, c)| bytes[i] == c)
+            && [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')].iter().all(|&(i, c)| bytes[i] == c)
             && matches!(bytes[10], b'T' | b't' | b' ')
             && matches!(bytes[bytes.len() - 1], b'Z' | b'z');
         let digits = |range: std::ops::Range<usize>| -> Result<i64, InvalidTimestamp> {
-            let part = text
-                .get(range)
-                .filter(|p| p.bytes().all(|b| b.is_ascii_digit()));
+            let part = text.get(range).filter(|p| p.bytes().all(|b| b.is_ascii_digit()));
             part.and_then(|p| p.parse().ok()).ok_or(InvalidTimestamp)
         };
         if !shaped {
@@ -163,9 +149,7 @@ impl FromStr for Timestamp {
         let fraction = match &text[19..text.len() - 1] {
             "" => 0,
             rest => {
-                let part = rest
-                    .strip_prefix('.')
-                    .filter(|p| (1..=9).contains(&p.len()));
+                let part = rest.strip_prefix('.').filter(|p| (1..=9).contains(&p.len()));
                 let part = part.ok_or(InvalidTimestamp)?;
                 let padded = format!("{part:0<9}");
                 if !part.bytes().all(|b| b.is_ascii_digit()) {
@@ -179,9 +163,7 @@ impl FromStr for Timestamp {
         if !in_range || civil_from_days(days) != (year, month, day) || h > 23 || m > 59 || s > 59 {
             return Err(InvalidTimestamp);
         }
-        Ok(Self(
-            (days * 86_400 + h * 3_600 + m * 60 + s) * 1_000_000 + fraction,
-        ))
+        Ok(Self((days * 86_400 + h * 3_600 + m * 60 + s) * 1_000_000 + fraction))
     }
 }
 
@@ -195,11 +177,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (
-        yoe + era * 400 + i64::from(month <= 2),
-        month,
-        doy - (153 * mp + 2) / 5 + 1,
-    )
+    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
 }
 
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
@@ -233,9 +211,7 @@ impl SimClock {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (Timestamp, BootTime)> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -290,9 +266,6 @@ mod tests {
         clock.advance(Duration::from_secs(5));
         clock.step_wall(Timestamp::from_secs(0));
         assert_eq!(clock.boot().since(before), Duration::from_secs(5));
-        assert_eq!(
-            clock.wall().since(Timestamp::from_secs(100)),
-            Duration::ZERO
-        );
+        assert_eq!(clock.wall().since(Timestamp::from_secs(100)), Duration::ZERO);
     }
 }

@@ -18,10 +18,7 @@ pub struct FileError {
 
 /// Writes `bytes` beside `path` with permission bits `mode`, syncs, renames over `path` and syncs the folder.
 pub fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    replace(path, bytes, mode).map_err(|source| FileError {
-        path: path.to_owned(),
-        source,
-    })
+    replace(path, bytes, mode).map_err(|source| FileError { path: path.to_owned(), source })
 }
 
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
@@ -35,9 +32,6 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }

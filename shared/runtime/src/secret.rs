@@ -22,23 +22,15 @@ impl Secret {
 
     /// Reads the first line of a file that only its owner may read.
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
-        let unreadable = |source| SecretError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let unreadable = |source| SecretError::Read { path: path.to_owned(), source };
         let meta = std::fs::metadata(path).map_err(unreadable)?;
         if meta.mode() & 0o077 != 0 {
-            return Err(SecretError::Mode {
-                path: path.to_owned(),
-                mode: meta.mode() & 0o777,
-            });
+            return Err(SecretError::Mode { path: path.to_owned(), mode: meta.mode() & 0o777 });
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
         match text.lines().next().map(str::trim_end) {
             Some(line) if !line.is_empty() => Ok(Self::new(line.to_owned())),
-            _ => Err(SecretError::Empty {
-                path: path.to_owned(),
-            }),
+            _ => Err(SecretError::Empty { path: path.to_owned() }),
         }
     }
 }

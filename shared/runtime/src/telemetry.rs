@@ -24,12 +24,9 @@ pub struct InvalidLogLevel(pub String);
 
 /// Starts logging to standard error. Called once, at start.
 pub fn init(level: &str, format: LogFormat) -> Result<(), InvalidLogLevel> {
-    let filter = EnvFilter::builder()
-        .parse(level)
-        .map_err(|_| InvalidLogLevel(level.to_owned()))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let filter =
+        EnvFilter::builder().parse(level).map_err(|_| InvalidLogLevel(level.to_owned()))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -23,15 +23,9 @@ fn hospital() -> Hospital {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemClock.wall();
     let authority = Authority::open(dir.path(), now).unwrap();
-    let (issued, key) = authority
-        .issue_server(&["127.0.0.1".to_owned()], now, 30)
-        .unwrap();
+    let (issued, key) = authority.issue_server(&["127.0.0.1".to_owned()], now, 30).unwrap();
     let server = server_config(&issued.certificate_pem, &key, authority.certificate_pem()).unwrap();
-    Hospital {
-        authority,
-        server: Arc::new(server),
-        _dir: dir,
-    }
+    Hospital { authority, server: Arc::new(server), _dir: dir }
 }
 
 fn node(hospital: &Hospital, name: &str) -> NodeCredentials {
@@ -39,12 +33,7 @@ fn node(hospital: &Hospital, name: &str) -> NodeCredentials {
     let identity = NodeIdentity::new("acme", "h1", "a1", name).unwrap();
     let issued = hospital
         .authority
-        .issue_node(
-            &key.request_pem().unwrap(),
-            &identity,
-            SystemClock.wall(),
-            14,
-        )
+        .issue_node(&key.request_pem().unwrap(), &identity, SystemClock.wall(), 14)
         .unwrap();
     NodeCredentials {
         key_pem: key.pem(),
@@ -72,21 +61,15 @@ fn handshake(
         client.process_new_packets()?;
     }
     assert!(!client.is_handshaking() && !server.is_handshaking());
-    Ok(server
-        .peer_certificates()
-        .and_then(|c| c.first())
-        .map(|c| c.clone().into_owned()))
+    Ok(server.peer_certificates().and_then(|c| c.first()).map(|c| c.clone().into_owned()))
 }
 
 /// Scenario: a node that joined here connects. Guarantees: the server reads the identity it signed.
 #[test]
 fn a_joined_node_is_known_by_its_certificate() {
     let hospital = hospital();
-    let seen = handshake(
-        client_config(&node(&hospital, "db1")).unwrap(),
-        &hospital.server,
-    )
-    .unwrap();
+    let seen =
+        handshake(client_config(&node(&hospital, "db1")).unwrap(), &hospital.server).unwrap();
     assert_eq!(identity_of(&seen.unwrap()).unwrap().node(), "db1");
 }
 
@@ -95,11 +78,7 @@ fn a_joined_node_is_known_by_its_certificate() {
 fn the_pin_decides() {
     let hospital = hospital();
     let pin = hospital.authority.pin();
-    assert!(
-        handshake(pinned_client_config(pin).unwrap(), &hospital.server)
-            .unwrap()
-            .is_none()
-    );
+    assert!(handshake(pinned_client_config(pin).unwrap(), &hospital.server).unwrap().is_none());
     assert!(handshake(pinned_client_config([0; 32]).unwrap(), &hospital.server).is_err());
 }
 
@@ -118,12 +97,8 @@ fn another_authority_is_refused() {
 fn a_node_cannot_pose_as_the_collector() {
     let hospital = hospital();
     let rogue = node(&hospital, "db1");
-    let server = server_config(
-        &rogue.certificate_pem,
-        rogue.key_pem.expose(),
-        &rogue.ca_pem,
-    )
-    .unwrap();
+    let server =
+        server_config(&rogue.certificate_pem, rogue.key_pem.expose(), &rogue.ca_pem).unwrap();
     let victim = client_config(&node(&hospital, "db2")).unwrap();
     assert!(handshake(victim, &Arc::new(server)).is_err());
 }
@@ -147,11 +122,7 @@ fn the_authority_survives_a_restart() {
 fn a_forged_request_is_refused() {
     let hospital = hospital();
     let identity = NodeIdentity::new("acme", "h1", "a1", "db1").unwrap();
-    let issue = |pem: &str| {
-        hospital
-            .authority
-            .issue_node(pem, &identity, SystemClock.wall(), 14)
-    };
+    let issue = |pem: &str| hospital.authority.issue_node(pem, &identity, SystemClock.wall(), 14);
     let good = NodeKey::generate().unwrap().request_pem().unwrap();
     assert!(issue(&good).is_ok());
     let other = NodeKey::generate().unwrap().request_pem().unwrap();

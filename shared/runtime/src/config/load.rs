@@ -28,41 +28,22 @@ pub struct ConfigErrors {
 impl ConfigErrors {
     /// Adds a fault, for checks that types cannot express.
     pub fn add(&mut self, path: impl Into<String>, what: impl Into<String>) {
-        self.faults.push(Fault {
-            path: path.into(),
-            what: what.into(),
-        });
+        self.faults.push(Fault { path: path.into(), what: what.into() });
     }
 
     /// `Ok(value)` when there is no fault.
     pub fn into_result<T>(self, value: T) -> Result<T, Self> {
-        if self.faults.is_empty() {
-            Ok(value)
-        } else {
-            Err(self)
-        }
+        if self.faults.is_empty() { Ok(value) } else { Err(self) }
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self
-            .file
-            .as_deref()
-            .map_or("configuration".into(), Path::to_string_lossy);
+        let file = self.file.as_deref().map_or("configuration".into(), Path::to_string_lossy);
         let count = self.faults.len();
-        write!(
-            f,
-            "{file}: {count} {}",
-            if count == 1 { "fault" } else { "faults" }
-        )?;
+        write!(f, "{file}: {count} {}", if count == 1 { "fault" } else { "faults" })?;
         for Fault { path, what } in &self.faults {
-            write!(
-                f,
-                "\n  {}{}{what}",
-                path,
-                if path.is_empty() { "" } else { ": " }
-            )?;
+            write!(f, "\n  {}{}{what}", path, if path.is_empty() { "" } else { ": " })?;
         }
         Ok(())
     }
@@ -79,16 +60,10 @@ pub fn load<T: DeserializeOwned>(path: Option<&Path>) -> Result<T, ConfigErrors>
         None => String::new(),
         Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigErrors {
             file: Some(path.to_owned()),
-            faults: vec![Fault {
-                path: String::new(),
-                what: format!("cannot be read: {e}"),
-            }],
+            faults: vec![Fault { path: String::new(), what: format!("cannot be read: {e}") }],
         })?,
     };
-    parse(&text).map_err(|errors| ConfigErrors {
-        file: path.map(Path::to_owned),
-        ..errors
-    })
+    parse(&text).map_err(|errors| ConfigErrors { file: path.map(Path::to_owned), ..errors })
 }
 
 /// Parses a text as [`load`] does.
@@ -110,9 +85,13 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ConfigErrors> {
             Err(error) => {
                 let mut segments: Vec<Segment> = error.path().iter().cloned().collect();
                 let message = error.into_inner().message().trim_end().to_owned();
-                errors
-                    .faults
-                    .push(describe(&mut segments, &message, &taken_out));
+                let fault = describe(&mut segments, &message, &taken_out);
+                // A key that was faulty and taken out is not missing as well.
+                let name = fault.what.strip_prefix("missing field ").map(|n| n.trim_matches('`'));
+                let echo = name.map(|n| format!("{}.{n}", fault.path));
+                if !errors.faults.iter().any(|f| Some(&f.path) == echo.as_ref()) {
+                    errors.faults.push(fault);
+                }
                 if !remove(&mut value, &segments) {
                     return Err(errors);
                 }
@@ -125,19 +104,14 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ConfigErrors> {
 /// Turns serde's message into a fault; for an unknown field `segments` is extended to point at it.
 fn describe(segments: &mut Vec<Segment>, message: &str, taken_out: &TakenOut) -> Fault {
     let Some(rest) = message.strip_prefix("unknown field ") else {
-        return Fault {
-            path: taken_out.print(segments),
-            what: message.to_owned(),
-        };
+        return Fault { path: taken_out.print(segments), what: message.to_owned() };
     };
     let mut quoted = rest.split('`').skip(1).step_by(2);
     let unknown = quoted.next().unwrap_or_default().to_owned();
     let known: Vec<&str> = quoted.collect();
     let points_at_it = matches!(segments.last(), Some(Segment::Map { key }) if *key == unknown);
     if !points_at_it {
-        segments.push(Segment::Map {
-            key: unknown.clone(),
-        });
+        segments.push(Segment::Map { key: unknown.clone() });
     }
     let nearest = known.iter().max_by(|a, b| {
         strsim::jaro_winkler(a, &unknown).total_cmp(&strsim::jaro_winkler(b, &unknown))
@@ -148,10 +122,7 @@ fn describe(segments: &mut Vec<Segment>, message: &str, taken_out: &TakenOut) ->
         }
         _ => format!("unknown key; known here: {}", known.join(", ")),
     };
-    Fault {
-        path: taken_out.print(segments),
-        what,
-    }
+    Fault { path: taken_out.print(segments), what }
 }
 
 /// List elements that were taken out, so that the indices of later faults are those of the file.
@@ -251,11 +222,7 @@ mod tests {
     fn faults(text: &str) -> Vec<String> {
         match parse::<Sample>(text) {
             Ok(_) => Vec::new(),
-            Err(e) => e
-                .faults
-                .iter()
-                .map(|f| format!("{}: {}", f.path, f.what))
-                .collect(),
+            Err(e) => e.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect(),
         }
     }
 
@@ -275,22 +242,15 @@ mod tests {
         );
         assert_eq!(found.len(), 4, "{found:#?}");
         assert!(
-            found
-                .iter()
-                .any(|f| f.starts_with("intervall: unknown key; did you mean 'interval'?")),
+            found.iter().any(|f| f.starts_with("intervall: unknown key; did you mean 'interval'?")),
             "{found:#?}"
         );
         assert!(found.iter().any(|f| f.starts_with("port: ")), "{found:#?}");
         assert!(
-            found
-                .iter()
-                .any(|f| f.starts_with("child[1].nam: unknown key; did you mean 'name'?")),
+            found.iter().any(|f| f.starts_with("child[1].nam: unknown key; did you mean 'name'?")),
             "{found:#?}"
         );
-        assert!(
-            found.iter().any(|f| f.starts_with("child[1].name: ")),
-            "{found:#?}"
-        );
+        assert!(found.iter().any(|f| f.starts_with("child[1].name: ")), "{found:#?}");
     }
 
     /// Scenario: not TOML at all, a bad unit, a missing field. Guarantees: a fault with its place, no endless loop.
@@ -300,13 +260,7 @@ mod tests {
         assert!(faults("interval = \"5\"")[0].contains("write for example"));
         let found = faults("[[child]]\n[[child]]\nname = \"b\"\n[[child]]\n");
         assert_eq!(found.len(), 2, "{found:#?}");
-        assert!(
-            found[0].starts_with("child[0]: missing field"),
-            "{found:#?}"
-        );
-        assert!(
-            found[1].starts_with("child[2]: missing field"),
-            "{found:#?}"
-        );
+        assert!(found[0].starts_with("child[0]: missing field"), "{found:#?}");
+        assert!(found[1].starts_with("child[2]: missing field"), "{found:#?}");
     }
 }

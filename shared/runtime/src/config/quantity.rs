@@ -66,10 +66,7 @@ impl FromStr for Span {
             "d" => 86_400_000,
             _ => return Err(wrong()),
         };
-        number
-            .checked_mul(unit_ms)
-            .map(Self::millis)
-            .ok_or_else(wrong)
+        number.checked_mul(unit_ms).map(Self::millis).ok_or_else(wrong)
     }
 }
 
@@ -96,14 +93,9 @@ impl FromStr for ByteSize {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = self.0.as_millis();
-        match [
-            ("d", 86_400_000),
-            ("h", 3_600_000),
-            ("m", 60_000),
-            ("s", 1_000),
-        ]
-        .into_iter()
-        .find(|&(_, size)| ms != 0 && ms.is_multiple_of(size))
+        match [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
+            .into_iter()
+            .find(|&(_, size)| ms != 0 && ms.is_multiple_of(size))
         {
             Some((unit, size)) => write!(f, "{}{unit}", ms / size),
             None => write!(f, "{ms}ms"),
@@ -113,17 +105,13 @@ impl fmt::Display for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -145,12 +133,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Span>().ok(), ms.map(Span::millis), "{text}");
         }
-        for (text, bytes) in [
-            ("2GiB", Some(2 << 30)),
-            ("1 MiB", Some(1 << 20)),
-            ("5", None),
-            ("5GB", None),
-        ] {
+        for (text, bytes) in
+            [("2GiB", Some(2 << 30)), ("1 MiB", Some(1 << 20)), ("5", None), ("5GB", None)]
+        {
             assert_eq!(text.parse::<ByteSize>().ok(), bytes.map(ByteSize), "{text}");
         }
         assert_eq!(Span::secs(90).to_string(), "90s");

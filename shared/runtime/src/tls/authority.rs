@@ -89,11 +89,7 @@ impl Authority {
         let pin = Sha256::digest(key.subject_public_key_info()).into();
         let issuer =
             Issuer::from_ca_cert_pem(&cert_pem, key).map_err(failed("read the CA certificate"))?;
-        Ok(Self {
-            issuer,
-            certificate_pem: cert_pem,
-            pin,
-        })
+        Ok(Self { issuer, certificate_pem: cert_pem, pin })
     }
 
     /// The CA certificate in PEM.
@@ -132,11 +128,7 @@ impl Authority {
         let certificate = params
             .signed_by(&key, &self.issuer)
             .map_err(failed("sign the collector's certificate"))?;
-        let issued = Issued {
-            certificate_pem: certificate.pem(),
-            serial,
-            not_after,
-        };
+        let issued = Issued { certificate_pem: certificate.pem(), serial, not_after };
         Ok((issued, key.serialize_pem()))
     }
 
@@ -152,23 +144,15 @@ impl Authority {
         let mut request = CertificateSigningRequestParams::from_pem(request_pem)
             .map_err(AuthorityError::Request)?;
         let mut params = CertificateParams::default();
-        let uri = identity
-            .to_string()
-            .try_into()
-            .map_err(failed("write the identity"))?;
+        let uri = identity.to_string().try_into().map_err(failed("write the identity"))?;
         params.subject_alt_names = vec![SanType::URI(uri)];
         params.distinguished_name = common_name(identity.node());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let (serial, not_after) = dress(&mut params, now, days)?;
         request.params = params;
-        let certificate = request
-            .signed_by(&self.issuer)
-            .map_err(failed("sign the node's certificate"))?;
-        Ok(Issued {
-            certificate_pem: certificate.pem(),
-            serial,
-            not_after,
-        })
+        let certificate =
+            request.signed_by(&self.issuer).map_err(failed("sign the node's certificate"))?;
+        Ok(Issued { certificate_pem: certificate.pem(), serial, not_after })
     }
 }
 
@@ -184,9 +168,7 @@ fn create(
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = offset(now.minus(BACKDATE));
     params.not_after = offset(now.plus(DAY * u32::try_from(CA_YEARS * 365).unwrap_or(u32::MAX)));
-    let certificate = params
-        .self_signed(&key)
-        .map_err(failed("sign the CA certificate"))?;
+    let certificate = params.self_signed(&key).map_err(failed("sign the CA certificate"))?;
     replace_file(key_path, key.serialize_pem().as_bytes(), 0o600)?;
     replace_file(cert_path, certificate.pem().as_bytes(), 0o644)?;
     Ok((key.serialize_pem(), certificate.pem()))
@@ -229,9 +211,6 @@ fn read(path: &Path) -> Result<Option<String>, AuthorityError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(AuthorityError::Read {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(AuthorityError::Read { path: path.to_owned(), source }),
     }
 }

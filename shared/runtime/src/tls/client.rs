@@ -15,16 +15,10 @@ pub fn client_config(credentials: &NodeCredentials) -> Result<ClientConfig, TlsE
     let key = private_key(credentials.key_pem.expose())?;
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|source| TlsError::Material {
-            what: "choose TLS 1.3",
-            source,
-        })?
+        .map_err(|source| TlsError::Material { what: "choose TLS 1.3", source })?
         .with_root_certificates(roots(&credentials.ca_pem)?)
         .with_client_auth_cert(chain, key)
-        .map_err(|source| TlsError::Material {
-            what: "use the node's certificate",
-            source,
-        })?;
+        .map_err(|source| TlsError::Material { what: "use the node's certificate", source })?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
     Ok(config)
@@ -34,10 +28,7 @@ pub fn client_config(credentials: &NodeCredentials) -> Result<ClientConfig, TlsE
 pub fn pinned_client_config(pin: [u8; 32]) -> Result<ClientConfig, TlsError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|source| TlsError::Material {
-            what: "choose TLS 1.3",
-            source,
-        })?
+        .map_err(|source| TlsError::Material { what: "choose TLS 1.3", source })?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(PinnedCa { pin }))
         .with_no_client_auth();
@@ -92,8 +83,6 @@ impl ServerCertVerifier for PinnedCa {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        provider().signature_verification_algorithms.supported_schemes()
     }
 }

@@ -21,12 +21,8 @@ pub enum IdentityError {
 /// The node identity in the certificate's only URI name. The common name is ignored.
 pub fn identity_of(certificate: &CertificateDer<'_>) -> Result<NodeIdentity, IdentityError> {
     let certificate = parse(certificate)?;
-    let names = certificate
-        .subject_alternative_name()
-        .map_err(|_| IdentityError::Parse)?;
-    let names = names
-        .map(|n| n.value.general_names.as_slice())
-        .unwrap_or_default();
+    let names = certificate.subject_alternative_name().map_err(|_| IdentityError::Parse)?;
+    let names = names.map(|n| n.value.general_names.as_slice()).unwrap_or_default();
     let uris: Vec<&str> = names
         .iter()
         .filter_map(|name| match name {
@@ -55,7 +51,5 @@ pub fn validity_of(
 }
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, IdentityError> {
-    X509Certificate::from_der(certificate)
-        .map(|(_, c)| c)
-        .map_err(|_| IdentityError::Parse)
+    X509Certificate::from_der(certificate).map(|(_, c)| c).map_err(|_| IdentityError::Parse)
 }

@@ -66,18 +66,14 @@ fn certificates(
 
 fn private_key(pem: &str) -> Result<rustls_pki_types::PrivateKeyDer<'static>, TlsError> {
     use rustls_pki_types::pem::PemObject;
-    rustls_pki_types::PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| TlsError::Pem {
-        what: "the private key",
-    })
+    rustls_pki_types::PrivateKeyDer::from_pem_slice(pem.as_bytes())
+        .map_err(|_| TlsError::Pem { what: "the private key" })
 }
 
 fn roots(ca_pem: &str) -> Result<Arc<rustls::RootCertStore>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     for ca in certificates(ca_pem, "the CA certificate")? {
-        roots.add(ca).map_err(|source| TlsError::Material {
-            what: "trust the CA",
-            source,
-        })?;
+        roots.add(ca).map_err(|source| TlsError::Material { what: "trust the CA", source })?;
     }
     Ok(Arc::new(roots))
 }

@@ -73,16 +73,8 @@ impl NodeCredentials {
     /// Writes the three files into `dir`, the certificate last, so that a joined node is one with a certificate.
     pub fn store(&self, dir: &Path) -> Result<(), NodeKeyError> {
         replace_file(&dir.join("ca.crt"), self.ca_pem.as_bytes(), 0o644)?;
-        replace_file(
-            &dir.join("node.key"),
-            self.key_pem.expose().as_bytes(),
-            0o600,
-        )?;
-        replace_file(
-            &dir.join("node.crt"),
-            self.certificate_pem.as_bytes(),
-            0o644,
-        )?;
+        replace_file(&dir.join("node.key"), self.key_pem.expose().as_bytes(), 0o600)?;
+        replace_file(&dir.join("node.crt"), self.certificate_pem.as_bytes(), 0o644)?;
         Ok(())
     }
 }

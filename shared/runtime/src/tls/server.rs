@@ -18,10 +18,7 @@ pub fn server_config(
         .map_err(|e| TlsError::Verifier(e.to_string()))?;
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|source| TlsError::Material {
-            what: "choose TLS 1.3",
-            source,
-        })?
+        .map_err(|source| TlsError::Material { what: "choose TLS 1.3", source })?
         .with_client_cert_verifier(verifier);
     finish(builder, certificate_pem, key_pem, ca_pem, &["h2"])
 }
@@ -34,18 +31,9 @@ pub fn api_server_config(
 ) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|source| TlsError::Material {
-            what: "choose TLS 1.3",
-            source,
-        })?
+        .map_err(|source| TlsError::Material { what: "choose TLS 1.3", source })?
         .with_no_client_auth();
-    finish(
-        builder,
-        certificate_pem,
-        key_pem,
-        ca_pem,
-        &["h2", "http/1.1"],
-    )
+    finish(builder, certificate_pem, key_pem, ca_pem, &["h2", "http/1.1"])
 }
 
 fn finish(
@@ -60,10 +48,7 @@ fn finish(
     chain.extend(certificates(ca_pem, "the CA certificate")?);
     let mut config = builder
         .with_single_cert(chain, private_key(key_pem)?)
-        .map_err(|source| TlsError::Material {
-            what: "use the collector's certificate",
-            source,
-        })?;
+        .map_err(|source| TlsError::Material { what: "use the collector's certificate", source })?;
     config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});

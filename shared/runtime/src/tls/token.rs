@@ -29,21 +29,12 @@ impl JoinToken {
         let (mut id, mut secret) = ([0; ID_BYTES], [0; SECRET_BYTES]);
         getrandom::fill(&mut id)?;
         getrandom::fill(&mut secret)?;
-        Ok(Self {
-            pin,
-            id: base32(&id),
-            secret: Secret::new(base32(&secret)),
-        })
+        Ok(Self { pin, id: base32(&id), secret: Secret::new(base32(&secret)) })
     }
 
     /// The whole token as it is typed.
     pub fn reveal(&self) -> Secret {
-        Secret::new(format!(
-            "wr1.{}.{}.{}",
-            base32(&self.pin),
-            self.id,
-            self.secret.expose()
-        ))
+        Secret::new(format!("wr1.{}.{}.{}", base32(&self.pin), self.id, self.secret.expose()))
     }
 }
 
@@ -86,19 +77,12 @@ impl FromStr for JoinToken {
         };
         let decode = |part: &str, bytes: usize| {
             let decoded = BASE32_NOPAD.decode(part.to_ascii_uppercase().as_bytes());
-            decoded
-                .ok()
-                .filter(|d| d.len() == bytes)
-                .ok_or(InvalidToken)
+            decoded.ok().filter(|d| d.len() == bytes).ok_or(InvalidToken)
         };
         let pin: [u8; 32] = decode(pin, 32)?.try_into().map_err(|_| InvalidToken)?;
         decode(id, ID_BYTES)?;
         decode(secret, SECRET_BYTES)?;
-        Ok(Self {
-            pin,
-            id: (*id).to_owned(),
-            secret: Secret::new((*secret).to_owned()),
-        })
+        Ok(Self { pin, id: (*id).to_owned(), secret: Secret::new((*secret).to_owned()) })
     }
 }
 
