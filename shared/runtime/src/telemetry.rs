@@ -22,6 +22,15 @@ pub enum LogFormat {
 )]
 pub struct InvalidLogLevel(pub String);
 
+/// Whether `level` is a filter that [`init`] will take.
+pub fn check_level(level: &str) -> Result<(), InvalidLogLevel> {
+    filter(level).map(drop)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, InvalidLogLevel> {
+    EnvFilter::builder().parse(level).map_err(|_| InvalidLogLevel(level.to_owned()))
+}
+
 /// Starts logging to standard error. Called once, at start.
 pub fn init(level: &str, format: LogFormat) -> Result<(), InvalidLogLevel> {
     let filter =

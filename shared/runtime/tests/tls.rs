@@ -33,7 +33,7 @@ fn node(hospital: &Hospital, name: &str) -> NodeCredentials {
     let identity = NodeIdentity::new("acme", "h1", "a1", name).unwrap();
     let issued = hospital
         .authority
-        .issue_node(&key.request_pem().unwrap(), &identity, SystemClock.wall(), 14)
+        .issue_node(&key.request_der().unwrap(), &identity, SystemClock.wall(), 14)
         .unwrap();
     NodeCredentials {
         key_pem: key.pem(),
@@ -122,20 +122,14 @@ fn the_authority_survives_a_restart() {
 fn a_forged_request_is_refused() {
     let hospital = hospital();
     let identity = NodeIdentity::new("acme", "h1", "a1", "db1").unwrap();
-    let issue = |pem: &str| hospital.authority.issue_node(pem, &identity, SystemClock.wall(), 14);
-    let good = NodeKey::generate().unwrap().request_pem().unwrap();
+    let issue = |der: &[u8]| hospital.authority.issue_node(der, &identity, SystemClock.wall(), 14);
+    let good = NodeKey::generate().unwrap().request_der().unwrap();
     assert!(issue(&good).is_ok());
-    // The key of the request is in its third line: one changed letter there and its signature no longer holds.
-    let forged: String = good
-        .lines()
-        .enumerate()
-        .map(|(n, line)| match (n, line.strip_prefix('A')) {
-            (2, Some(rest)) => format!("B{rest}\n"),
-            (2, None) => format!("A{}\n", &line[1..]),
-            _ => format!("{line}\n"),
-        })
-        .collect();
-    assert_ne!(forged, good);
-    assert!(issue(&forged).is_err());
-    assert!(issue("nonsense").is_err());
+    // The request's last byte belongs to its signature, one in the middle to its key: neither may change.
+    for at in [good.len() / 2, good.len() - 1] {
+        let mut forged = good.clone();
+        forged[at] ^= 1;
+        assert!(issue(&forged).is_err(), "byte {at}");
+    }
+    assert!(issue(b"nonsense").is_err());
 }

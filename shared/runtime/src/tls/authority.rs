@@ -3,10 +3,12 @@
 use super::COLLECTOR_NAME;
 use crate::files::{FileError, replace_file};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
-    SanType, SerialNumber,
+    BasicConstraints, Certificate, CertificateParams, CertificateSigningRequestParams,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PublicKeyData, SanType, SerialNumber,
 };
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 use shared_model::{NodeIdentity, Timestamp};
 use std::net::IpAddr;
@@ -31,6 +33,8 @@ pub struct Authority {
 pub struct Issued {
     /// The certificate in PEM, without the CA.
     pub certificate_pem: String,
+    /// The same in DER.
+    pub certificate_der: Vec<u8>,
     /// Its serial number in lower-case hexadecimal.
     pub serial: String,
     /// Last instant of validity.
@@ -97,6 +101,13 @@ impl Authority {
         &self.certificate_pem
     }
 
+    /// The CA certificate in DER.
+    pub fn certificate_der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.certificate_pem.as_bytes())
+            .map(|der| der.to_vec())
+            .expect("the certificate was parsed when the authority was opened")
+    }
+
     /// SHA-256 of the CA's public key, as join tokens carry it.
     pub fn pin(&self) -> [u8; 32] {
         self.pin
@@ -128,7 +139,7 @@ impl Authority {
         let certificate = params
             .signed_by(&key, &self.issuer)
             .map_err(failed("sign the collector's certificate"))?;
-        let issued = Issued { certificate_pem: certificate.pem(), serial, not_after };
+        let issued = issued(&certificate, serial, not_after);
         Ok((issued, key.serialize_pem()))
     }
 
@@ -136,7 +147,7 @@ impl Authority {
     /// validity are ours.
     pub fn issue_node(
         &self,
-        request_pem: &str,
+        request_der: &[u8],
         identity: &NodeIdentity,
         now: Timestamp,
         days: u32,
@@ -152,7 +163,7 @@ impl Authority {
         request.params = params;
         let certificate =
             request.signed_by(&self.issuer).map_err(failed("sign the node's certificate"))?;
-        Ok(Issued { certificate_pem: certificate.pem(), serial, not_after })
+        Ok(issued(&certificate, serial, not_after))
     }
 }
 
@@ -190,6 +201,11 @@ fn dress(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     Ok((data_encoding::HEXLOWER.encode(&serial), not_after))
+}
+
+fn issued(certificate: &Certificate, serial: String, not_after: Timestamp) -> Issued {
+    let certificate_der = certificate.der().to_vec();
+    Issued { certificate_pem: certificate.pem(), certificate_der, serial, not_after }
 }
 
 fn common_name(name: &str) -> DistinguishedName {

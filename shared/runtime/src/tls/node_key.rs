@@ -44,10 +44,10 @@ impl NodeKey {
         KeyPair::generate().map(Self).map_err(NodeKeyError::Make)
     }
 
-    /// A signing request in PEM, which proves possession of the key. It names nothing: the collector does.
-    pub fn request_pem(&self) -> Result<String, NodeKeyError> {
+    /// A signing request in DER, which proves possession of the key. It names nothing: the collector does.
+    pub fn request_der(&self) -> Result<Vec<u8>, NodeKeyError> {
         let request = CertificateParams::default().serialize_request(&self.0);
-        request.and_then(|r| r.pem()).map_err(NodeKeyError::Make)
+        request.map(|r| r.der().to_vec()).map_err(NodeKeyError::Make)
     }
 
     /// The private key in PEM.
