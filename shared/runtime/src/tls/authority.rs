@@ -152,7 +152,7 @@ impl Authority {
         now: Timestamp,
         days: u32,
     ) -> Result<Issued, AuthorityError> {
-        let mut request = CertificateSigningRequestParams::from_pem(request_pem)
+        let mut request = CertificateSigningRequestParams::from_der(&request_der.into())
             .map_err(AuthorityError::Request)?;
         let mut params = CertificateParams::default();
         let uri = identity.to_string().try_into().map_err(failed("write the identity"))?;
