@@ -1,1 +1,24 @@
-fn main() {}
+//! `wardround-collector`: receives what agents read, judges it by the maintenance standard, raises incidents with their
+//! contract clocks running, and keeps the proof.
+
+mod admin;
+mod commands;
+mod config;
+mod desk;
+mod engine;
+mod serve;
+
+use clap::Parser;
+use commands::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::debug!(?error, "failed");
+            commands::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

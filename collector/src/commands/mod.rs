@@ -1,0 +1,90 @@
+//! The command line.
+
+mod check_config;
+mod ledger;
+mod rules;
+mod token;
+mod user;
+
+use crate::config::Config;
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// 巡诊 Wardround collector: judges a hospital's database appliance by its maintenance standard.
+#[derive(Parser)]
+#[command(name = "wardround-collector", version, about, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// Configuration file [default: /etc/wardround/collector.toml if it exists]
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wardround-collector serve                                    start, with every default
+  wardround-collector user add zhang --role engineer           an account; prints a random password
+  wardround-collector token create --node db1                  a one-time token for the node db1
+  wardround-collector check-config --config collector.toml     all faults of a file at once
+  wardround-collector ledger verify                            recompute the hash chain of the ledger
+
+Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the collector until SIGINT or SIGTERM
+    Serve,
+    /// Check a configuration file and print all its faults
+    CheckConfig,
+    /// One-time join tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Accounts of people
+    #[command(subcommand)]
+    User(user::User),
+    /// The standards pack
+    #[command(subcommand)]
+    Rules(rules::Rules),
+    /// The ledger of incidents (故障台账)
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// Print the completion script of a shell
+    #[command(after_help = "Example:\n  wardround-collector completion bash > /etc/bash_completion.d/wardround-collector")]
+    Completion {
+        /// bash, zsh, fish, elvish or powershell
+        shell: Shell,
+    },
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let config = || Config::load(self.config.as_deref());
+        match self.command {
+            Command::Serve => crate::serve::run(config()?),
+            Command::CheckConfig => check_config::run(config()),
+            Command::Token(command) => command.run(&config()?),
+            Command::User(command) => command.run(&config()?),
+            Command::Rules(command) => command.run(),
+            Command::Ledger(command) => command.run(&config()?),
+            Command::Completion { shell } => {
+                clap_complete::generate(shell, &mut Self::command(), "wardround-collector", &mut std::io::stdout());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Prints a line of a command's result to standard output.
+fn print(line: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("write to standard output")
+}
+
+/// Prints an error with its causes to standard error.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    // Nothing is left to do when standard error is closed as well.
+    drop(writeln!(std::io::stderr(), "wardround-collector: {error:#}"));
+}

@@ -1,0 +1,88 @@
+//! `user add`.
+
+use crate::admin::{Answer, Request, ask};
+use crate::config::Config;
+use anyhow::{Context, bail};
+use clap::{Subcommand, ValueEnum};
+use collector_domain::Role;
+use shared_runtime::Secret;
+use std::io::BufRead;
+
+#[derive(Subcommand)]
+pub(super) enum User {
+    /// Make an account, or give an account a new role and password
+    #[command(after_help = "Examples:\n  wardround-collector user add zhang --role engineer                   prints a random password\n  wardround-collector user add li --role viewer --password-stdin < pw  takes it from standard input")]
+    Add {
+        /// Name of the person, as it will stand in the ledger: 1 to 64 characters
+        name: String,
+        /// What the account may do
+        #[arg(long)]
+        role: RoleName,
+        /// Read the password from the first line of standard input instead of making one
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+/// Roles as they are typed.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum RoleName {
+    /// Reads
+    Viewer,
+    /// Acknowledges, works on and resolves incidents
+    Engineer,
+    /// The hospital: confirms
+    Approver,
+    /// Accounts, roles, tokens, revocation
+    SecurityAdmin,
+    /// Settings and rules
+    SystemAdmin,
+    /// Reads the audit trail, cannot act
+    Auditor,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Viewer => Self::Viewer,
+            RoleName::Engineer => Self::Engineer,
+            RoleName::Approver => Self::Approver,
+            RoleName::SecurityAdmin => Self::SecurityAdmin,
+            RoleName::SystemAdmin => Self::SystemAdmin,
+            RoleName::Auditor => Self::Auditor,
+        }
+    }
+}
+
+impl User {
+    pub(super) fn run(self, config: &Config) -> anyhow::Result<()> {
+        let Self::Add { name, role, password_stdin } = self;
+        let fits = (1..=64).contains(&name.chars().count()) && !name.chars().any(|c| c.is_control() || c.is_whitespace());
+        if !fits {
+            bail!("a name has 1 to 64 characters and no spaces");
+        }
+        let password = if password_stdin { typed()? } else { random()? };
+        let password_hash = collector_api::password::hash(password.expose()).context("--password-stdin")?;
+        let request = Request::UserAdd { name, role: role.into(), password_hash };
+        match ask(&config.data_dir(), &request)? {
+            Answer::Done if password_stdin => Ok(()),
+            Answer::Done => super::print(password.expose()),
+            _ => bail!("the collector answered something else: are both of the same version?"),
+        }
+    }
+}
+
+fn typed() -> anyhow::Result<Secret> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).context("read the password from standard input")?;
+    Ok(Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// 100 bits in letters that cannot be mistaken for one another, in groups that can be read aloud.
+fn random() -> anyhow::Result<Secret> {
+    let mut bytes = [0u8; 15];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+    let letters = data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();
+    let groups: Vec<&str> = letters.as_bytes().chunks(5).take(4).map(|c| std::str::from_utf8(c).unwrap_or_default()).collect();
+    Ok(Secret::new(groups.join("-")))
+}

@@ -1,0 +1,352 @@
+//! The collector's configuration. Every key is optional; an empty file works on loopback.
+
+use collector_domain::{Contract, CoreService, DatabaseService, Text, Topology};
+use serde::Deserialize;
+use shared_model::NodeIdentity;
+use shared_runtime::config::{ByteSize, ConfigErrors, Span};
+use shared_runtime::telemetry::LogFormat;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Where the configuration is looked for when `--config` names none.
+pub(crate) const DEFAULT_PATH: &str = "/etc/wardround/collector.toml";
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Folder of everything the collector keeps. Default `/var/lib/wardround-collector`.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Who this collector works for; becomes part of every node's identity.
+    pub(crate) identity: Identity,
+    /// The port for agents and NOC clients (gRPC over mutual TLS).
+    pub(crate) agents: Agents,
+    /// The port for people and tools (HTTPS).
+    pub(crate) api: Api,
+    /// The contract profile of the hospital.
+    pub(crate) contract: ContractKeys,
+    /// Core database services: `[[database_service]]`.
+    pub(crate) database_service: Vec<DatabaseServiceKeys>,
+    /// Core business services: `[[core_service]]`.
+    pub(crate) core_service: Vec<CoreServiceKeys>,
+    /// How long and how much is kept.
+    pub(crate) store: Store,
+    /// Logs of the collector itself.
+    pub(crate) log: Log,
+}
+
+/// Parts of a node's identity.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Identity {
+    /// Service provider: 1 to 63 of `a-z 0-9 - _ .`. Default `provider`.
+    pub(crate) provider: String,
+    /// Hospital, same letters. Default `hospital`.
+    pub(crate) hospital: String,
+    /// Appliance, same letters. Default `appliance`.
+    pub(crate) appliance: String,
+    /// The hospital's name as people read it.
+    pub(crate) hospital_name: HospitalName,
+}
+
+/// The hospital's name in both languages.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HospitalName {
+    /// Chinese. Default: the `hospital` part of the identity.
+    pub(crate) zh: Option<String>,
+    /// English. Default: the `hospital` part of the identity.
+    pub(crate) en: Option<String>,
+}
+
+/// The agents' port.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Agents {
+    /// Address and port. Default `127.0.0.1:7443`.
+    pub(crate) listen: SocketAddr,
+    /// Life of a node's certificate in days, 1 to 398. Default 14.
+    pub(crate) certificate_days: u32,
+}
+
+/// The HTTPS port.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Api {
+    /// Address and port. Default `127.0.0.1:8443`.
+    pub(crate) listen: SocketAddr,
+    /// DNS names and addresses that browsers use; they go into the certificate. Default `["localhost", "127.0.0.1"]`.
+    pub(crate) names: Vec<String>,
+}
+
+/// The contract profile; spans are those of the signed standard, before scaling.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ContractKeys {
+    /// Name or version that every figure carries. Default `default`.
+    pub(crate) version: Option<String>,
+    /// Divides windows, `for`, deadlines and watch, for demonstrations and tests; 1 to 1000. Default 1.
+    pub(crate) time_scale: Option<u32>,
+    /// Watch after a repair (§3.2). Default `24h`.
+    pub(crate) watch: Option<Span>,
+    /// Silence of a node that a second witness sees alive. Default `10s`.
+    pub(crate) silent_after: Option<Span>,
+    /// Silence of a node that nobody else sees. Default `120s`.
+    pub(crate) unknown_after: Option<Span>,
+    /// Largest replication lag of a usable standby. Default `60s`.
+    pub(crate) standby_lag_max: Option<Span>,
+}
+
+/// One core database service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseServiceKeys {
+    /// Name shown to people.
+    name: String,
+    /// `host:port` of the primary, as the agents' `[[postgres]]` has it.
+    primary: String,
+    /// `host:port` of the standbys.
+    #[serde(default)]
+    standbys: Vec<String>,
+}
+
+/// One core business service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CoreServiceKeys {
+    /// Name, as the agents' `[[core_service]]` has it.
+    name: String,
+    /// The `[[database_service]]` it stands on.
+    database: String,
+}
+
+/// What is kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    /// Raw samples are kept this long. Default `35d`.
+    pub(crate) retention: Span,
+    /// Size of the journal from which its oldest part is dropped, once samples and state no longer need it. Default `10GiB`.
+    pub(crate) journal_max: ByteSize,
+    /// How often the state is written, which bounds how much of the journal a restart replays. Default `5m`.
+    pub(crate) snapshot_every: Span,
+    /// Largest number of series. Default 1000000.
+    pub(crate) series_max: usize,
+}
+
+/// Logs of the collector itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace` or a filter. Default `info`.
+    pub(crate) level: Option<String>,
+    /// `text` or `json`. Default `text`.
+    pub(crate) format: LogFormat,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            provider: "provider".to_owned(),
+            hospital: "hospital".to_owned(),
+            appliance: "appliance".to_owned(),
+            hospital_name: HospitalName::default(),
+        }
+    }
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7443)), certificate_days: 14 }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            retention: Span::secs(35 * 86_400),
+            journal_max: ByteSize::mib(10 << 10),
+            snapshot_every: Span::secs(300),
+            series_max: 1_000_000,
+        }
+    }
+}
+
+impl Config {
+    /// Loads and checks a file. Without `--config` the default path is read if it is there.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigErrors> {
+        let default = Path::new(DEFAULT_PATH);
+        let path = path.or_else(|| default.is_file().then_some(default));
+        let config: Self = shared_runtime::config::load(path)?;
+        let mut errors = ConfigErrors { file: path.map(Path::to_owned), faults: Vec::new() };
+        config.check(&mut errors);
+        errors.into_result(config)
+    }
+
+    /// Folder of everything the collector keeps.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| PathBuf::from("/var/lib/wardround-collector"))
+    }
+
+    /// The identity of a node of this appliance.
+    pub(crate) fn node(&self, name: &str) -> Result<NodeIdentity, shared_model::InvalidIdentity> {
+        let Identity { provider, hospital, appliance, .. } = &self.identity;
+        NodeIdentity::new(provider, hospital, appliance, name)
+    }
+
+    /// The hospital's name as people read it.
+    pub(crate) fn hospital(&self) -> Text {
+        let Identity { hospital, hospital_name, .. } = &self.identity;
+        let or_id = |name: &Option<String>| name.clone().unwrap_or_else(|| hospital.clone());
+        Text { zh: or_id(&hospital_name.zh), en: or_id(&hospital_name.en) }
+    }
+
+    /// The contract profile with the standard's defaults.
+    pub(crate) fn contract(&self) -> Contract {
+        let keys = &self.contract;
+        let standard = Contract::default();
+        let or = |span: Option<Span>, default| span.map_or(default, Span::get);
+        Contract {
+            version: keys.version.clone().unwrap_or(standard.version),
+            time_scale: keys.time_scale.unwrap_or(standard.time_scale),
+            watch: or(keys.watch, standard.watch),
+            silent_after: or(keys.silent_after, standard.silent_after),
+            unknown_after: or(keys.unknown_after, standard.unknown_after),
+            standby_lag_max: or(keys.standby_lag_max, standard.standby_lag_max),
+        }
+    }
+
+    /// The declared topology.
+    pub(crate) fn topology(&self) -> Topology {
+        let database = |d: &DatabaseServiceKeys| DatabaseService {
+            name: d.name.clone(),
+            primary: d.primary.clone(),
+            standbys: d.standbys.clone(),
+        };
+        let core = |c: &CoreServiceKeys| CoreService { name: c.name.clone(), database: c.database.clone() };
+        Topology {
+            databases: self.database_service.iter().map(database).collect(),
+            core_services: self.core_service.iter().map(core).collect(),
+        }
+    }
+
+    fn check(&self, errors: &mut ConfigErrors) {
+        let Identity { provider, hospital, appliance, .. } = &self.identity;
+        for (key, part) in [("provider", provider), ("hospital", hospital), ("appliance", appliance)] {
+            if let Err(e) = NodeIdentity::new(part, "x", "x", "x") {
+                errors.add(format!("identity.{key}"), e.to_string());
+            }
+        }
+        if !(1..=398).contains(&self.agents.certificate_days) {
+            errors.add("agents.certificate_days", "must be 1 to 398");
+        }
+        if self.agents.listen.port() != 0 && self.agents.listen == self.api.listen {
+            errors.add("api.listen", "is the same address as agents.listen");
+        }
+        if self.contract.time_scale.is_some_and(|s| !(1..=1000).contains(&s)) {
+            errors.add("contract.time_scale", "must be 1 to 1000");
+        }
+        if self.store.journal_max < ByteSize::mib(64) {
+            errors.add("store.journal_max", "must be at least \"64MiB\"");
+        }
+        if self.store.snapshot_every < Span::secs(1) {
+            errors.add("store.snapshot_every", "must be at least \"1s\"");
+        }
+        if let Some(level) = &self.log.level
+            && let Err(e) = shared_runtime::telemetry::check_level(level)
+        {
+            errors.add("log.level", e.to_string());
+        }
+        self.check_services(errors);
+    }
+
+    fn check_services(&self, errors: &mut ConfigErrors) {
+        let mut names = BTreeSet::new();
+        let mut instances = BTreeSet::new();
+        for (i, service) in self.database_service.iter().enumerate() {
+            if !names.insert(service.name.as_str()) {
+                errors.add(format!("database_service[{i}].name"), format!("'{}' is declared twice", service.name));
+            }
+            let primary = [(format!("database_service[{i}].primary"), &service.primary)];
+            let standbys = service.standbys.iter().enumerate();
+            let standbys = standbys.map(|(s, at)| (format!("database_service[{i}].standbys[{s}]"), at));
+            for (path, instance) in primary.into_iter().chain(standbys) {
+                let port = instance.rsplit_once(':').and_then(|(_, p)| p.parse::<u16>().ok());
+                if port.is_none_or(|p| p == 0) {
+                    errors.add(&path, format!("'{instance}' is not host:port"));
+                } else if !instances.insert(instance.as_str()) {
+                    errors.add(&path, format!("'{instance}' is declared twice"));
+                }
+            }
+        }
+        let mut cores = BTreeSet::new();
+        for (i, core) in self.core_service.iter().enumerate() {
+            if !cores.insert(core.name.as_str()) {
+                errors.add(format!("core_service[{i}].name"), format!("'{}' is declared twice", core.name));
+            }
+            if !names.contains(core.database.as_str()) {
+                let known: Vec<&str> = names.iter().copied().collect();
+                errors.add(
+                    format!("core_service[{i}].database"),
+                    format!("no [[database_service]] is named '{}'; known: {}", core.database, known.join(", ")),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        let config = match shared_runtime::config::parse::<Config>(text) {
+            Ok(config) => config,
+            Err(errors) => return errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect(),
+        };
+        let mut errors = ConfigErrors::default();
+        config.check(&mut errors);
+        errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect()
+    }
+
+    /// Scenario: an empty file. Guarantees: it works and means the standard's own numbers on loopback.
+    #[test]
+    fn empty_is_the_standard() {
+        assert!(faults("").is_empty());
+        let config: Config = shared_runtime::config::parse("").unwrap();
+        assert_eq!(config.contract(), Contract::default());
+        assert!(config.agents.listen.ip().is_loopback() && config.api.listen.ip().is_loopback());
+    }
+
+    /// Scenario: several semantic faults at once. Guarantees: each is reported with its path.
+    #[test]
+    fn semantic_faults_carry_paths() {
+        let found = faults(
+            "[identity]\nhospital = \"A B\"\n[contract]\ntime_scale = 0\n[[database_service]]\nname = \"his\"\n\
+             primary = \"db1\"\n[[core_service]]\nname = \"挂号\"\ndatabase = \"hsi\"\n",
+        );
+        let paths: Vec<&str> = found.iter().filter_map(|f| f.split(": ").next()).collect();
+        assert_eq!(
+            paths,
+            ["identity.hospital", "contract.time_scale", "database_service[0].primary", "core_service[0].database"]
+        );
+    }
+
+    /// Scenario: limits of `time_scale`. Guarantees: 0 and 1001 are refused, 1 and 1000 are not.
+    #[test]
+    fn time_scale_has_limits() {
+        for (scale, ok) in [(0, false), (1, true), (1000, true), (1001, false)] {
+            assert_eq!(faults(&format!("[contract]\ntime_scale = {scale}")).is_empty(), ok, "{scale}");
+        }
+    }
+}
