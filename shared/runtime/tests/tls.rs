@@ -8,8 +8,8 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use shared_model::{Clock, NodeIdentity};
 use shared_runtime::SystemClock;
 use shared_runtime::tls::{
-    Authority, COLLECTOR_NAME, NodeCredentials, NodeKey, client_config, identity_of,
-    pinned_client_config, server_config,
+    Authority, COLLECTOR_NAME, NodeCredentials, NodeKey, RenewalError, client_config, identity_of,
+    pinned_client_config, server_config, verify_renewal,
 };
 use std::sync::Arc;
 
@@ -132,4 +132,37 @@ fn a_forged_request_is_refused() {
         assert!(issue(&forged).is_err(), "byte {at}");
     }
     assert!(issue(b"nonsense").is_err());
+}
+
+/// Scenario: renewals with the right key, another key, an old certificate and one of another CA. Guarantees: only the holder
+/// of the key renews, and only for 90 days after expiry.
+#[test]
+fn only_the_old_key_renews() {
+    let (hospital, other) = (hospital(), hospital());
+    let credentials = node(&hospital, "db1");
+    let certificate =
+        CertificateDer::from_pem_slice(credentials.certificate_pem.as_bytes()).unwrap();
+    let key = NodeKey::from_pem(&credentials.key_pem).unwrap();
+    let now = SystemClock.wall();
+    let day = std::time::Duration::from_secs(86_400);
+    let renew = |ca: &Hospital, signature: &[u8], days: u32| {
+        verify_renewal(
+            &certificate,
+            ca.authority.certificate_pem(),
+            b"request",
+            signature,
+            now.plus(day * days),
+        )
+    };
+    let good = key.sign(b"request").unwrap();
+    assert_eq!(renew(&hospital, &good, 1).unwrap().identity.node(), "db1");
+    assert!(renew(&hospital, &good, 14 + 89).is_ok());
+    assert!(matches!(renew(&hospital, &good, 14 + 91), Err(RenewalError::Expired(_))));
+    assert!(matches!(renew(&other, &good, 1), Err(RenewalError::Issuer)));
+    let forged = NodeKey::generate().unwrap().sign(b"request").unwrap();
+    assert!(matches!(renew(&hospital, &forged, 1), Err(RenewalError::Signature)));
+    assert!(matches!(
+        renew(&hospital, &key.sign(b"another").unwrap(), 1),
+        Err(RenewalError::Signature)
+    ));
 }

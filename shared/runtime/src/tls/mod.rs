@@ -9,6 +9,7 @@ mod authority;
 mod client;
 mod identity;
 mod node_key;
+mod renewal;
 mod server;
 mod token;
 
@@ -16,6 +17,7 @@ pub use authority::{Authority, AuthorityError, Issued};
 pub use client::{client_config, pinned_client_config};
 pub use identity::{IdentityError, identity_of, serial_of, validity_of};
 pub use node_key::{NodeCredentials, NodeKey, NodeKeyError};
+pub use renewal::{OldCertificate, RENEWABLE_AFTER_EXPIRY, RenewalError, verify_renewal};
 pub use server::{api_server_config, server_config};
 pub use token::{InvalidToken, JoinToken, spki_pin, token_secret_digest};
 

@@ -50,6 +50,16 @@ impl NodeKey {
         request.map(|r| r.der().to_vec()).map_err(NodeKeyError::Make)
     }
 
+    /// The key of a joined node, to prove its old certificate in a renewal.
+    pub fn from_pem(pem: &crate::Secret) -> Result<Self, NodeKeyError> {
+        KeyPair::from_pem(pem.expose()).map(Self).map_err(NodeKeyError::Make)
+    }
+
+    /// ECDSA P-256 signature with SHA-256 over `message`, ASN.1.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, NodeKeyError> {
+        rcgen::SigningKey::sign(&self.0, message).map_err(NodeKeyError::Make)
+    }
+
     /// The private key in PEM.
     pub fn pem(&self) -> crate::Secret {
         crate::Secret::new(self.0.serialize_pem())
