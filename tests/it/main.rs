@@ -1,1 +1,11 @@
-fn main() {}
+//! Whole daemons against real databases and real faults. One binary; run it with `--test-threads=1`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed step ends the test with its words"
+)]
+
+mod faults;
+mod tidy;

@@ -1,1 +1,13 @@
-//! The laboratory.
+//! The laboratory: brings the demonstration up in a folder of its own and makes real faults in it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "support of tests: a failed step ends the test with its words"
+)]
+
+pub mod binaries;
+pub mod demo;
+pub mod wait;

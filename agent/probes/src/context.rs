@@ -1,0 +1,47 @@
+//! What all probes are given.
+
+use agent_probe::HostRoot;
+use shared_model::Clock;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where the probes read and what they are told.
+#[derive(Clone)]
+pub struct Context {
+    /// The host's file systems, or a captured tree.
+    pub root: HostRoot,
+    /// Another tree for `/sys/class/infiniband` alone, such as one written by a fabric simulator; `None` for `root`.
+    pub infiniband_root: Option<HostRoot>,
+    /// Mount points that the probe `filesystem` leaves out besides node_exporter's default list, each with everything
+    /// below it: `/mnt/scratch`.
+    pub filesystem_exclude: Vec<String>,
+    /// Mount points whose devices hold the database's data, logs and redo, which the clause on I/O wait (§3.3) speaks of;
+    /// empty for every local file system.
+    pub data_mounts: Vec<String>,
+    /// The time that probes report and measure with.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// The given tree, nothing excluded besides the defaults.
+    pub fn new(root: HostRoot, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            root,
+            infiniband_root: None,
+            filesystem_exclude: Vec::new(),
+            data_mounts: Vec::new(),
+            clock,
+        }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("root", &self.root)
+            .field("infiniband_root", &self.infiniband_root)
+            .field("filesystem_exclude", &self.filesystem_exclude)
+            .field("data_mounts", &self.data_mounts)
+            .finish_non_exhaustive()
+    }
+}

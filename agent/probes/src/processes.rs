@@ -1,0 +1,233 @@
+//! Probe `processes`: how many processes and threads there are and in which state, from `/proc/PID/stat`.
+//!
+//! One file has to be opened per process, some 5 µs each, so that a database node with thousands of backends costs
+//! tens of milliseconds: it runs in the slow lane and every 5 s. The states of single threads would cost ten times
+//! that and are not taken.
+
+use crate::context::Context;
+use crate::field;
+use crate::metric::gauge;
+use crate::tally::{self, Tally};
+use agent_probe::{HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
+use shared_model::{BootTime, Clock, Metric, Unit};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) const NAME: &str = "processes";
+
+static STATE: Metric =
+    gauge("node_processes_state", Unit::None, "Processes in each state.", "/proc/PID/stat field 3");
+static THREADS: Metric = gauge(
+    "node_processes_threads",
+    Unit::None,
+    "Threads of all processes.",
+    "/proc/PID/stat field 20",
+);
+static MAX_THREADS: Metric = gauge(
+    "node_processes_max_threads",
+    Unit::None,
+    "Most threads that may exist.",
+    "/proc/sys/kernel/threads-max",
+);
+static PIDS: Metric =
+    gauge("node_processes_pids", Unit::None, "Processes.", "number of /proc/PID directories");
+static MAX_PROCESSES: Metric = gauge(
+    "node_processes_max_processes",
+    Unit::None,
+    "Most process ids that may exist.",
+    "/proc/sys/kernel/pid_max",
+);
+static UNINTERRUPTIBLE: Metric = gauge(
+    "wardround_processes_uninterruptible_seconds_max",
+    Unit::Seconds,
+    "For how long the process that hangs longest has been seen in uninterruptible sleep (D), 0 without one. Counted \
+     from the first round that saw it; a process that left the state between two rounds is not noticed.",
+    "/proc/PID/stat fields 3 and 22, over rounds",
+);
+static METRICS: &[&Metric] =
+    &[&STATE, &THREADS, &MAX_THREADS, &PIDS, &MAX_PROCESSES, &UNINTERRUPTIBLE];
+
+/// More would take longer than the interval; counts of a part would be wrong, so the round fails instead.
+const MAX_SCANNED: usize = 65_536;
+
+/// A line of `/proc/PID/stat` up to field 22 fits: a name of at most 64 bytes and twenty numbers.
+const LINE_BYTES: usize = 1024;
+
+/// States as `get_task_state` in fs/proc/array.c names them, in the order in which they are put.
+const STATES: &[u8] = b"RSDTtXZPI";
+
+pub(crate) struct Processes {
+    root: HostRoot,
+    clock: Arc<dyn Clock>,
+    max_threads: HostFile,
+    pid_max: HostFile,
+    /// Processes seen in state D without a break: since when.
+    uninterruptible: BTreeMap<Identity, BootTime>,
+}
+
+/// Process id and start time: ids are used again, the pair is not.
+type Identity = (u64, u64);
+
+impl Processes {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self {
+            root: context.root.clone(),
+            clock: Arc::clone(&context.clock),
+            max_threads: HostFile::new(context.root.proc("sys/kernel/threads-max")),
+            pid_max: HostFile::new(context.root.proc("sys/kernel/pid_max")),
+            uninterruptible: BTreeMap::new(),
+        }
+    }
+}
+
+impl Probe for Processes {
+    fn spec(&self) -> ProbeSpec {
+        ProbeSpec {
+            name: NAME,
+            job: "node",
+            lane: Lane::Slow,
+            default_interval: Duration::from_secs(5),
+            default_timeout: Duration::from_secs(4),
+        }
+    }
+
+    fn metrics(&self) -> &'static [&'static Metric] {
+        METRICS
+    }
+
+    fn read(&mut self, sink: &mut Sink) -> Outcome {
+        let mut tally = Tally::default();
+        let census = match census(&self.root, &mut tally) {
+            Ok(census) => census,
+            Err(error) if error.is_not_found() => return tally::absent(&self.root.proc("")),
+            Err(error) => return Outcome::Failed(error),
+        };
+        if census.pids == 0 {
+            tally.end_file(&self.root.proc(""));
+            return match tally.outcome() {
+                Outcome::Sampled => Outcome::Absent("no processes below /proc".to_owned()),
+                failed => failed,
+            };
+        }
+        tally.sampled();
+        for (state, count) in STATES.iter().zip(census.states).filter(|(_, count)| *count > 0) {
+            let label = [*state];
+            let label = field::text(&label).unwrap_or_default();
+            sink.put(&STATE, &[("state", label)], f64::from(count));
+        }
+        sink.put(&THREADS, &[], census.threads as f64);
+        sink.put(&PIDS, &[], f64::from(census.pids));
+        for (metric, file) in
+            [(&MAX_THREADS, &mut self.max_threads), (&MAX_PROCESSES, &mut self.pid_max)]
+        {
+            match file.read().map(|text| field::number(text.trim_ascii())) {
+                Ok(Some(value)) => sink.put(metric, &[], value as f64),
+                Ok(None) => tally.bad_line(1, "a number"),
+                Err(error) => tally.complain(error),
+            }
+            tally.end_file(file.path());
+        }
+        let longest = self.longest_uninterruptible(&census.uninterruptible);
+        sink.put(&UNINTERRUPTIBLE, &[], longest.as_secs_f64());
+        tally.outcome()
+    }
+}
+
+impl Processes {
+    fn longest_uninterruptible(&mut self, seen: &[Identity]) -> Duration {
+        let now = self.clock.boot();
+        let since = |who: &Identity| (*who, self.uninterruptible.get(who).copied().unwrap_or(now));
+        self.uninterruptible = seen.iter().map(since).collect();
+        let spans = self.uninterruptible.values().map(|since| now.since(*since));
+        spans.max().unwrap_or_default()
+    }
+}
+
+#[derive(Default)]
+struct Census {
+    pids: u32,
+    threads: u64,
+    states: [u32; STATES.len()],
+    uninterruptible: Vec<Identity>,
+}
+
+fn census(root: &HostRoot, tally: &mut Tally) -> Result<Census, ProbeError> {
+    let folder = root.proc("");
+    let failed = |source| ProbeError::Read { path: root.proc(""), source };
+    let mut census = Census::default();
+    let mut path = folder.clone();
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let Some(pid) = field::number(name.as_encoded_bytes()) else { continue };
+        if census.pids as usize >= MAX_SCANNED {
+            return Err(failed(io::Error::other("more than 65536 processes")));
+        }
+        path.push(&name);
+        path.push("stat");
+        let mut line = [0; LINE_BYTES];
+        match read_head(&path, &mut line) {
+            Ok(length) => match parse(line.get(..length).unwrap_or_default()) {
+                Some(process) => census.count(pid, &process),
+                None => {
+                    tally.bad_line(1, "PID (NAME) STATE and numbers");
+                    tally.end_file(&path);
+                }
+            },
+            // It ended between the listing and now (ESRCH once the file was open).
+            Err(error)
+                if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => {}
+            Err(source) => tally.complain(ProbeError::Read { path: path.clone(), source }),
+        }
+        path.pop();
+        path.pop();
+    }
+    Ok(census)
+}
+
+const ESRCH: i32 = rustix::io::Errno::SRCH.raw_os_error();
+
+fn read_head(path: &std::path::Path, into: &mut [u8]) -> io::Result<usize> {
+    let mut file = File::open(path)?;
+    let mut filled = 0;
+    loop {
+        match file.read(into.get_mut(filled..).unwrap_or_default())? {
+            0 => return Ok(filled),
+            n => filled += n,
+        }
+    }
+}
+
+impl Census {
+    fn count(&mut self, pid: u64, process: &Process) {
+        self.pids += 1;
+        self.threads = self.threads.saturating_add(process.threads);
+        if let Some(count) = self.states.get_mut(process.state) {
+            *count += 1;
+        }
+        if STATES.get(process.state) == Some(&b'D') {
+            self.uninterruptible.push((pid, process.start_ticks));
+        }
+    }
+}
+
+struct Process {
+    /// Index into [`STATES`].
+    state: usize,
+    threads: u64,
+    start_ticks: u64,
+}
+
+/// Fields 3 (state), 20 (threads) and 22 (start) behind the name, which may hold blanks and brackets (proc(5)).
+fn parse(line: &[u8]) -> Option<Process> {
+    let after_name = line.iter().rposition(|b| *b == b')')?;
+    let mut words = field::words(line.get(after_name + 1..)?);
+    let [state] = words.next()? else { return None };
+    Some(Process {
+        state: STATES.iter().position(|known| known == state)?,
+        threads: field::number(words.nth(16)?)?,
+        start_ticks: field::number(words.nth(1)?)?,
+    })
+}

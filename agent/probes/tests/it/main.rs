@@ -1,0 +1,9 @@
+//! The probes on whole trees: the project's own, the peer's, broken ones, and the live host.
+
+mod infiniband;
+mod live;
+mod node_exporter;
+mod processes;
+mod robustness;
+mod round;
+mod trees;

@@ -1,0 +1,183 @@
+//! The probes on what is missing, cut, damaged or random.
+
+use crate::round::{copy, first_round, probe, round};
+use agent_probe::{Outcome, Sink};
+use agent_probes::NAMES;
+use proptest::prelude::*;
+use std::fs;
+use std::path::Path;
+
+/// Probes and the files that they parse.
+const FILES: &[(&str, &str, &str)] = &[
+    ("cpu", "captured", "proc/stat"),
+    ("stat", "captured", "proc/stat"),
+    ("meminfo", "captured", "proc/meminfo"),
+    ("loadavg", "captured", "proc/loadavg"),
+    ("pressure", "captured", "proc/pressure/io"),
+    ("diskstats", "captured", "proc/diskstats"),
+    ("diskstats", "captured", "sys/block/vda/queue/rotational"),
+    ("diskstats", "captured", "udev/data/b254:0"),
+    ("netdev", "captured", "proc/net/dev"),
+    ("filefd", "captured", "proc/sys/fs/file-nr"),
+    ("time", "captured", "sys/devices/system/clocksource/clocksource0/current_clocksource"),
+    ("uname", "captured", "proc/sys/kernel/ostype"),
+    ("processes", "captured", "proc/1/stat"),
+    ("processes", "captured", "proc/sys/kernel/pid_max"),
+    ("infiniband", "infiniband", "sys/class/infiniband/mlx5_0/fw_ver"),
+    ("infiniband", "infiniband", "sys/class/infiniband/mlx5_0/ports/1/state"),
+    ("infiniband", "infiniband", "sys/class/infiniband/mlx5_0/ports/1/rate"),
+    ("infiniband", "infiniband", "sys/class/infiniband/mlx5_0/ports/1/counters/symbol_error"),
+];
+
+/// Scenario: a tree with nothing in it, and one with the folders only. Guarantees: every probe is absent and says why;
+/// `time` alone has a source that is no file.
+#[test]
+fn an_empty_tree_is_absent() {
+    let tree = tempfile::tempdir().expect("a folder");
+    for folder in ["", "proc", "sys/class/infiniband"] {
+        fs::create_dir_all(tree.path().join(folder)).expect("a folder");
+        for name in NAMES.iter().filter(|name| **name != "time") {
+            let (outcome, samples) = first_round(tree.path(), name);
+            assert!(
+                matches!(&outcome, Outcome::Absent(why) if !why.is_empty()),
+                "{name}: {outcome:?}"
+            );
+            assert!(samples.is_empty(), "{name}");
+        }
+    }
+}
+
+/// Scenario: the one file of a probe holds something else, or nothing. Guarantees: the probe fails, names the file, and
+/// puts in nothing.
+#[test]
+fn garbage_fails() {
+    for (name, tree, file) in FILES.iter().filter(|(_, _, file)| {
+        ["stat", "meminfo", "loadavg", "diskstats", "dev", "file-nr"].iter().any(|end| {
+            file.starts_with("proc/") && !file.starts_with("proc/1/") && file.ends_with(end)
+        })
+    }) {
+        for content in
+            [&b"\xff\xfe\0 nonsense ][\n\n\n:\nmore nonsense\nand more"[..], b"", b"\n\n\n"]
+        {
+            let tree = copy(tree);
+            fs::write(tree.path().join(file), content).expect("a file");
+            let (outcome, samples) = first_round(tree.path(), name);
+            let Outcome::Failed(error) = outcome else { panic!("{name}: {outcome:?}") };
+            assert!(error.to_string().contains(file), "{error}");
+            assert!(samples.is_empty(), "{name}: {samples:?}");
+        }
+    }
+}
+
+/// Scenario: one line of many is damaged. Guarantees: the round is partial with one complaint that names the line, and
+/// every other series is there.
+#[test]
+fn one_bad_line_costs_one_line() {
+    for (name, file, good, bad, line, lost) in [
+        ("cpu", "proc/stat", "cpu1 ", "cpu1 x", 3, 10),
+        ("stat", "proc/stat", "btime ", "btime x", 6, 1),
+        ("meminfo", "proc/meminfo", "Buffers:   ", "Buffers: x", 4, 1),
+        ("netdev", "proc/net/dev", "eth0:", "eth0: x ", 6, 16),
+        ("diskstats", "proc/diskstats", " vda ", " vda x ", 9, 19),
+        ("pressure", "proc/pressure/io", "full ", "fool ", 0, 1),
+    ] {
+        let tree = copy("captured");
+        let whole = first_round(tree.path(), name).1.len();
+        let path = tree.path().join(file);
+        let text = fs::read_to_string(&path).expect("a file");
+        assert!(text.contains(good), "{file}");
+        fs::write(&path, text.replacen(good, bad, 1)).expect("a file");
+        let (outcome, samples) = first_round(tree.path(), name);
+        let Outcome::Partial(errors) = outcome else { panic!("{name}: {outcome:?}") };
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert!(
+            errors.len() == 1 && errors[0].contains(&format!("{file}:{line}:")),
+            "{name}: {errors:?}"
+        );
+        assert_eq!(samples.len(), whole - lost, "{name}");
+    }
+}
+
+/// Scenario: a file grows, shrinks and changes its devices from round to round. Guarantees: what is gone has no value.
+#[test]
+fn devices_that_are_gone_have_no_value() {
+    let tree = copy("captured");
+    let path = tree.path().join("proc/net/dev");
+    let text = fs::read_to_string(&path).expect("a file");
+    let mut probe = probe(tree.path(), "netdev");
+    let mut sink = Sink::default();
+    let (_, all) = round(&mut *probe, &mut sink);
+    let without: String = text
+        .lines()
+        .filter(|line| !line.contains("eth0"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(&path, without).expect("a file");
+    let (_, fewer) = round(&mut *probe, &mut sink);
+    assert_eq!(all.len() - fewer.len(), 16);
+    assert!(fewer.keys().all(|labels| labels.get("device") != Some("eth0")));
+}
+
+/// Replaces bytes of a file's content at places given as shares of its length, and cuts it.
+fn damage(
+    content: &[u8],
+    bytes: &[(prop::sample::Index, u8)],
+    keep: prop::sample::Index,
+) -> Vec<u8> {
+    let mut damaged = content.to_vec();
+    for (at, byte) in bytes {
+        if !damaged.is_empty() {
+            let at = at.index(damaged.len());
+            damaged[at] = *byte;
+        }
+    }
+    damaged.truncate(keep.index(content.len() + 1));
+    damaged
+}
+
+/// Two rounds of every probe and file, with that file holding what `content` makes of it: no panic, and the outcome
+/// fits the samples.
+fn check(content: impl Fn(&[u8]) -> Vec<u8>) {
+    let copies = ["captured", "infiniband"].map(|name| (name, copy(name)));
+    for (name, tree, file) in FILES {
+        let (_, tree) = copies.iter().find(|(known, _)| known == tree).expect("a tree");
+        let path = tree.path().join(file);
+        let original = fs::read(&path).expect("a file");
+        fs::write(&path, content(&original)).expect("a file");
+        check_rounds(name, tree.path());
+        fs::write(&path, original).expect("a file");
+    }
+}
+
+fn check_rounds(name: &str, tree: &Path) {
+    let mut probe = probe(tree, name);
+    let mut sink = Sink::default();
+    for _ in 0..2 {
+        let (outcome, samples) = round(&mut *probe, &mut sink);
+        let has_samples = !matches!(outcome, Outcome::Failed(_) | Outcome::Absent(_));
+        assert!(has_samples || samples.is_empty(), "{name}: {outcome:?} with {samples:?}");
+        for (labels, value) in &samples {
+            assert!(value.is_finite() && *value >= 0.0, "{labels} {value}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Scenario: any bytes in any file. Guarantees: no panic, no sample besides an outcome that says there are some, and
+    /// no value that is not a plain number.
+    #[test]
+    fn random_bytes_are_survived(content in prop::collection::vec(any::<u8>(), 0..2000)) {
+        check(|_| content.clone());
+    }
+
+    /// Scenario: true content with a few bytes changed and the end cut off. Guarantees: the same.
+    #[test]
+    fn damaged_files_are_survived(
+        bytes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"\n :0919-.kxE\xff".to_vec())), 0..12),
+        keep in any::<prop::sample::Index>(),
+    ) {
+        check(|content| damage(content, &bytes, keep));
+    }
+}

@@ -1,0 +1,147 @@
+//! What the API sees of the daemon: published snapshots, and the queue of acts.
+
+use crate::engine::{Command, NodeStatus, Published, Settings};
+use collector_api::{
+    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric, SelfMetricKind,
+};
+use collector_domain::{Act, Contract, Incident, Judgement, Rule, SeriesReader, Text};
+use shared_model::{Clock, Labels, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// The desk over a running engine.
+pub(crate) struct CollectorDesk {
+    pub(crate) hospital: Text,
+    pub(crate) published: Published,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) settings: Settings,
+    pub(crate) series: Arc<dyn SeriesReader>,
+    pub(crate) rules: Arc<[Rule]>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Desk for CollectorDesk {
+    fn steady_now(&self) -> Timestamp {
+        self.published.view().now
+    }
+
+    fn hospital(&self) -> Text {
+        self.hospital.clone()
+    }
+
+    fn contract(&self) -> Contract {
+        self.published.view().contract.clone()
+    }
+
+    fn incidents(&self) -> Arc<Vec<Incident>> {
+        Arc::clone(&self.published.view().incidents)
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        let view = self.published.view();
+        let heard: BTreeMap<_, &NodeStatus> = view.nodes.iter().map(|n| (&n.identity, n)).collect();
+        let settings = self.settings.lock();
+        let registered = settings.state().nodes.values();
+        registered
+            .map(|node| match heard.get(&node.identity) {
+                Some(status) => NodeView {
+                    identity: node.identity.clone(),
+                    state: state(node.revoked, status.silent),
+                    last_seen: status.last_heard,
+                    clock_offset_seconds: Some(status.clock_offset_us as f64 / 1e6),
+                    agent_version: Some(status.agent_version.clone()),
+                    series: Some(status.series),
+                },
+                None => NodeView {
+                    identity: node.identity.clone(),
+                    state: if node.revoked { NodeState::Revoked } else { NodeState::NeverSeen },
+                    last_seen: None,
+                    clock_offset_seconds: None,
+                    agent_version: None,
+                    series: None,
+                },
+            })
+            .collect()
+    }
+
+    fn findings(&self) -> Vec<FindingView> {
+        let view = self.published.view();
+        let found = view.findings.iter().map(|finding| FindingView {
+            rule: Arc::clone(&finding.rule),
+            subject: finding.subject.clone(),
+            since: Some(finding.since),
+            judgement: Judgement {
+                condition: finding.condition,
+                judged_at: finding.at,
+                within_limit: false,
+                value: finding.value,
+            },
+        });
+        found.collect()
+    }
+
+    fn rules(&self) -> Arc<[Rule]> {
+        Arc::clone(&self.rules)
+    }
+
+    fn act(&self, act: Act) -> ActFuture<'_> {
+        Box::pin(async move {
+            let unavailable = || ActError::Unavailable("the collector is stopping".to_owned());
+            let (reply, answer) = oneshot::channel();
+            self.commands.send(Command::Act(act, reply)).await.map_err(|_| unavailable())?;
+            answer.await.map_err(|_| unavailable())?.map_err(ActError::Refused)
+        })
+    }
+
+    fn series(&self) -> Arc<dyn SeriesReader> {
+        Arc::clone(&self.series)
+    }
+
+    fn account(&self, name: &str) -> Option<Account> {
+        let settings = self.settings.lock();
+        settings.state().accounts.get(name).map(|account| Account {
+            name: account.name.clone(),
+            role: account.role,
+            password_hash: account.password_hash.clone(),
+        })
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if self.commands.is_closed() { Err("the engine has stopped".to_owned()) } else { Ok(()) }
+    }
+
+    fn self_metrics(&self) -> Vec<SelfMetric> {
+        let totals = self.published.view().totals;
+        let one = |name: &str, help: &str, kind, value: u64| SelfMetric {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            kind,
+            values: vec![(Labels::default(), value as f64)],
+        };
+        use SelfMetricKind::{Counter, Gauge};
+        vec![
+            one("wardround_collector_samples_total", "Samples taken since the start", Counter, totals.samples),
+            one("wardround_collector_batches_total", "Batches taken since the start", Counter, totals.batches),
+            one("wardround_collector_duplicates_total", "Records that came again and were not taken twice", Counter, totals.duplicates),
+            one("wardround_collector_groups_total", "Groups journalled with one fdatasync each", Counter, totals.groups),
+            one("wardround_collector_sessions", "Open agent sessions", Gauge, totals.sessions),
+            one("wardround_collector_journal_bytes", "Size of the journal at the last state file", Gauge, totals.journal_bytes),
+            one("wardround_collector_ledger_entries", "Entries of the ledger at the last state file", Gauge, totals.ledger_entries),
+            SelfMetric {
+                name: "wardround_collector_time_seconds".to_owned(),
+                help: "The collector's wall clock".to_owned(),
+                kind: Gauge,
+                values: vec![(Labels::default(), self.clock.wall().as_secs_f64())],
+            },
+        ]
+    }
+}
+
+fn state(revoked: bool, silent: bool) -> NodeState {
+    match (revoked, silent) {
+        (true, _) => NodeState::Revoked,
+        (false, true) => NodeState::Silent,
+        (false, false) => NodeState::Fresh,
+    }
+}

@@ -1,0 +1,270 @@
+//! The fold: `(state, record) -> (state, ledger entries)`. Deterministic and without I/O; where samples go is handed in.
+
+use super::record::{BatchRecord, Record, Started};
+use super::source::{Columns, Stream, decode_catalog};
+use super::steady::{Stamp, Steady};
+use collector_domain::{ActRefused, Entry, Finding, SeriesId};
+use collector_incidents::Machine;
+use collector_standards::{Evaluator, Pack};
+use collector_store::series::GroupId;
+use shared_journal::Lsn;
+use shared_model::{Batch, Catalog, Labels, SeqRange, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Where the fold puts samples. Implemented over the series store; rows that are there already are ignored by it.
+pub(crate) trait SampleSink {
+    /// Makes a list of series a group whose rows are stored together.
+    fn group(&mut self, series: &[Labels]) -> Result<GroupId, String>;
+    /// One row of a group.
+    fn row(&mut self, group: GroupId, at: Timestamp, values: &[Option<f64>], lsn: Lsn);
+}
+
+/// Everything that decisions stand on.
+pub(crate) struct Fold {
+    pub(crate) steady: Steady,
+    pub(crate) now: Timestamp,
+    pub(crate) streams: BTreeMap<u32, Stream>,
+    pub(crate) evaluator: Evaluator,
+    pub(crate) machine: Machine,
+    pub(crate) started: Option<Started>,
+    /// Number of starts, which fences sessions of earlier runs.
+    pub(crate) epoch: u64,
+    pack: Arc<Pack>,
+    series: HashMap<Labels, SeriesId>,
+    decoder: proto::BodyDecoder,
+    row: Vec<(SeriesId, f64)>,
+    findings: Vec<Finding>,
+}
+
+/// What one record led to.
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) refused: Option<ActRefused>,
+    /// Samples that were new.
+    pub(crate) samples: u64,
+}
+
+impl Fold {
+    pub(crate) fn new(pack: Arc<Pack>, evaluator: Evaluator, machine: Machine) -> Result<Self, proto::DecodeError> {
+        Ok(Self {
+            steady: Steady::default(),
+            now: Timestamp::default(),
+            streams: BTreeMap::new(),
+            evaluator,
+            machine,
+            started: None,
+            epoch: 0,
+            pack,
+            series: HashMap::new(),
+            decoder: proto::BodyDecoder::new()?,
+            row: Vec::new(),
+            findings: Vec::new(),
+        })
+    }
+
+    /// Folds one record. `decoded` spares decoding a batch that was validated a moment ago.
+    pub(crate) fn apply(
+        &mut self,
+        lsn: Lsn,
+        record: &Record,
+        decoded: Option<&Batch>,
+        sink: &mut dyn SampleSink,
+    ) -> Folded {
+        match record {
+            Record::Started(started) => self.start(started, sink),
+            Record::Source(source) => {
+                self.streams.insert(source.source, Stream::new(source.node.clone(), source.stream));
+                Folded::default()
+            }
+            Record::Catalog { source, wire } => {
+                self.catalog(*source, wire, sink);
+                Folded::default()
+            }
+            Record::Batch(batch) => self.batch(lsn, batch, decoded, sink),
+            Record::Gap(gap) => {
+                let known = self.streams.get_mut(&gap.source);
+                if let Some(stream) = known
+                    && stream.acked.insert(gap.seq)
+                {
+                    stream.lost += gap.lost.count();
+                    stream.acked.insert_range(gap.lost);
+                }
+                self.heard(gap.source, gap.stamp)
+            }
+            Record::Opened(opened) => {
+                if let Some(stream) = self.streams.get_mut(&opened.source) {
+                    stream.session_no = opened.session_no;
+                    stream.agent_version.clone_from(&opened.agent_version);
+                    stream.clock_offset_us = opened.clock_offset_us;
+                    stream.open = true;
+                }
+                self.heard(opened.source, opened.stamp)
+            }
+            Record::Heartbeat { stamp, source, clock_offset_us } => {
+                if let (Some(stream), Some(offset)) = (self.streams.get_mut(source), clock_offset_us) {
+                    stream.clock_offset_us = *offset;
+                }
+                self.heard(*source, *stamp)
+            }
+            Record::Closed { source, .. } => {
+                if let Some(stream) = self.streams.get_mut(source) {
+                    stream.open = false;
+                }
+                Folded::default()
+            }
+            Record::Tick(stamp) => self.tick(*stamp),
+            Record::Acted { stamp, act } => {
+                self.now = self.steady.now(*stamp);
+                match self.machine.act(self.now, act) {
+                    Ok(entries) => Folded { entries, ..Folded::default() },
+                    Err(refused) => Folded { refused: Some(refused), ..Folded::default() },
+                }
+            }
+        }
+    }
+
+    /// Gives every known set its columns again after a restart.
+    pub(crate) fn bind_all(&mut self, sink: &mut dyn SampleSink) {
+        let known: Vec<(u32, Arc<Catalog>)> =
+            self.streams.iter().filter_map(|(&n, s)| Some((n, Arc::clone(s.catalog.as_ref()?)))).collect();
+        for (source, catalog) in known {
+            self.bind(source, &catalog, sink);
+        }
+    }
+
+    fn start(&mut self, started: &Started, sink: &mut dyn SampleSink) -> Folded {
+        self.now = self.steady.started(&started.boot_id, started.stamp);
+        self.epoch += 1;
+        let changed = self.started.as_ref().is_none_or(|before| before.contract != started.contract);
+        if changed {
+            // Windows and `for` are part of the contract: what was pending under the old one starts anew.
+            self.evaluator = Evaluator::new(Arc::clone(&self.pack), &started.contract);
+            self.series.clear();
+            self.bind_all(sink);
+        }
+        self.machine.reconfigure(self.pack.rules(), started.contract.clone(), started.topology.clone());
+        self.evaluator.resumed(self.now);
+        self.streams.values_mut().for_each(|s| s.open = false);
+        self.started = Some(started.clone());
+        Folded::default()
+    }
+
+    fn catalog(&mut self, source: u32, wire: &[u8], sink: &mut dyn SampleSink) {
+        let Some(stream) = self.streams.get_mut(&source) else { return };
+        let mut full = stream.catalog.as_deref().cloned().unwrap_or_default();
+        let applied = decode_catalog(wire)
+            .and_then(|said| proto::apply_catalog(&mut full, said).map_err(|e| e.to_string()));
+        if let Err(error) = applied {
+            tracing::error!(node = %stream.node, error, "a journalled catalog does not apply");
+            return;
+        }
+        let full = Arc::new(full);
+        stream.catalog = Some(Arc::clone(&full));
+        self.bind(source, &full, sink);
+    }
+
+    fn bind(&mut self, source: u32, catalog: &Catalog, sink: &mut dyn SampleSink) {
+        let Some(stream) = self.streams.get_mut(&source) else { return };
+        for set in &catalog.sets {
+            let labels = stream.labels(catalog, set);
+            let mut series = Vec::with_capacity(labels.len());
+            for labels in &labels {
+                let next = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
+                let id = *self.series.entry(labels.clone()).or_insert_with(|| {
+                    self.evaluator.define(next, labels);
+                    next
+                });
+                series.push(id);
+            }
+            if let Some(known) = stream.columns.get_mut(&set.id) {
+                known.series = series;
+                continue;
+            }
+            match sink.group(&labels) {
+                Ok(group) => {
+                    stream.columns.insert(set.id, Columns { series, group });
+                }
+                Err(error) => tracing::error!(node = %stream.node, set = set.id, error, "a set of series is not stored"),
+            }
+        }
+    }
+
+    fn batch(
+        &mut self,
+        lsn: Lsn,
+        record: &BatchRecord,
+        decoded: Option<&Batch>,
+        sink: &mut dyn SampleSink,
+    ) -> Folded {
+        let mut folded = self.heard(record.source, record.stamp);
+        let Some(stream) = self.streams.get_mut(&record.source) else { return folded };
+        if !stream.acked.insert(record.seq) {
+            return folded;
+        }
+        let owned;
+        let batch = match decoded {
+            Some(batch) => batch,
+            None => {
+                let body = &record.body;
+                match self.decoder.decode(body, record.raw_len, record.crc32c, record.generation) {
+                    Ok(batch) => {
+                        owned = batch;
+                        &owned
+                    }
+                    Err(error) => {
+                        let error = shared_runtime::telemetry::chain(&error);
+                        tracing::error!(node = %stream.node, seq = record.seq.0, error, "a journalled batch does not decode");
+                        stream.lost += 1;
+                        return folded;
+                    }
+                }
+            }
+        };
+        stream.batches += 1;
+        self.findings.clear();
+        for block in &batch.blocks {
+            let Some(columns) = stream.columns.get(&block.set) else { continue };
+            let width = columns.series.len().max(1);
+            for (&at, values) in block.times.iter().zip(block.values.chunks(width)) {
+                sink.row(columns.group, at, values, lsn);
+                self.row.clear();
+                self.row.extend(columns.series.iter().zip(values).filter_map(|(&id, v)| Some((id, (*v)?))));
+                folded.samples += self.row.len() as u64;
+                self.evaluator.round(stream.judged_at(at), &self.row, &mut self.findings);
+            }
+        }
+        folded.entries.extend(self.machine.findings(self.now, &self.findings, &self.evaluator));
+        folded
+    }
+
+    fn heard(&mut self, source: u32, stamp: Stamp) -> Folded {
+        self.now = self.steady.now(stamp);
+        let Some(stream) = self.streams.get_mut(&source) else { return Folded::default() };
+        stream.last_heard = Some(self.now);
+        self.findings.clear();
+        self.evaluator.heard(stream.node.node(), self.now, &mut self.findings);
+        let entries = self.machine.findings(self.now, &self.findings, &self.evaluator);
+        Folded { entries, ..Folded::default() }
+    }
+
+    fn tick(&mut self, stamp: Stamp) -> Folded {
+        self.now = self.steady.now(stamp);
+        self.findings.clear();
+        self.evaluator.tick(self.now, &mut self.findings);
+        let mut entries = self.machine.findings(self.now, &self.findings, &self.evaluator);
+        entries.extend(self.machine.tick(self.now, &self.evaluator));
+        Folded { entries, ..Folded::default() }
+    }
+
+    /// The source number of a node's stream.
+    pub(crate) fn source_of(&self, node: &shared_model::NodeIdentity, stream: [u8; 16]) -> Option<u32> {
+        self.streams.iter().find(|(_, s)| s.stream == stream && s.node == *node).map(|(&n, _)| n)
+    }
+
+    /// Whether a record of a stream was folded before.
+    pub(crate) fn has(&self, source: u32, range: SeqRange) -> bool {
+        self.streams.get(&source).is_some_and(|s| s.acked.covers(range))
+    }
+}

@@ -1,0 +1,22 @@
+//! The engine: one thread that journals what comes, folds it into state, and writes the ledger.
+//!
+//! The order of every group is: journal, `fdatasync`, fold, ledger, `fdatasync`, then acknowledgements and answers. So
+//! whatever anybody was told is on disk, and whatever is folded can be folded again after a crash with the same result.
+
+mod fold;
+mod group;
+mod publish;
+mod record;
+mod recovery;
+mod registrar;
+mod run;
+mod settings;
+mod source;
+mod state_file;
+mod steady;
+
+pub(crate) use publish::{NodeStatus, Published};
+pub(crate) use recovery::open;
+pub(crate) use registrar::CollectorRegistrar;
+pub(crate) use run::{Command, Engine};
+pub(crate) use settings::Settings;

@@ -1,0 +1,260 @@
+//! The engine's thread.
+
+use super::fold::{Fold, Folded, SampleSink};
+use super::group::{ActReply, Sessions, Staged, Then, welcome};
+use super::publish::{Published, Totals};
+use super::record::Record;
+use super::settings::Settings;
+use super::state_file;
+use super::steady::Stamp;
+use anyhow::{Context, anyhow};
+use collector_domain::{Act, ActRefused, SeriesReader};
+use collector_ingest::{Inbound, Refusal};
+use collector_store::ledger::Ledger;
+use collector_store::series::{GroupId, SeriesStore};
+use collector_store::snapshot::{self, Snapshot};
+use shared_journal::{Log, Lsn};
+use shared_model::{BootTime, Clock, Labels, NodeIdentity, Timestamp};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Messages folded behind one `fdatasync`; more only adds delay, since a sync takes about as long as folding these.
+const GROUP_MAX: usize = 1024;
+/// One tick a second: deadlines and absence are judged to the second.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What others ask of the engine.
+pub(crate) enum Command {
+    /// A person acts on an incident.
+    Act(Act, ActReply),
+    /// Write the state and end.
+    Stop,
+}
+
+/// Everything the engine owns.
+pub(crate) struct Engine {
+    pub(super) boot_id: String,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
+    pub(super) sink: Sink,
+    pub(super) journal: Log,
+    pub(super) ledger: Ledger,
+    pub(super) fold: Fold,
+    pub(super) state_path: PathBuf,
+    pub(super) version: &'static str,
+    pub(super) published: Published,
+    pub(super) totals: Totals,
+    pub(super) snapshot_every: Duration,
+}
+
+impl Engine {
+    /// What the engine shows to others.
+    pub(crate) fn published(&self) -> Published {
+        self.published.clone()
+    }
+
+    /// Reads stored series.
+    pub(crate) fn series(&self) -> Arc<dyn SeriesReader> {
+        self.sink.store.reader()
+    }
+
+    /// Runs until told to stop. An error of the disk ends it: what was not synced was not acknowledged, and what is on disk
+    /// is read again at the next start.
+    pub(crate) async fn run(
+        mut self,
+        mut inbound: mpsc::Receiver<Inbound>,
+        mut commands: mpsc::Receiver<Command>,
+    ) -> anyhow::Result<()> {
+        let mut sessions = Sessions::default();
+        let mut messages = Vec::with_capacity(GROUP_MAX);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut last_snapshot = self.clock.boot();
+        self.published.publish(&self.fold, self.totals);
+        loop {
+            sessions.begin(&self.fold);
+            let mut staged = Vec::new();
+            let mut tick = false;
+            tokio::select! {
+                biased;
+                _ = ticks.tick() => {
+                    tick = true;
+                    staged.push(Staged { record: Record::Tick(self.stamp()), decoded: None, then: Then::Nothing });
+                }
+                command = commands.recv() => match command {
+                    Some(Command::Act(act, reply)) => {
+                        let record = Record::Acted { stamp: self.stamp(), act: act.clone() };
+                        staged.push(Staged { record, decoded: None, then: Then::Answer(reply, act) });
+                    }
+                    Some(Command::Stop) | None => {
+                        sessions.end_all(&Refusal::Unavailable);
+                        return self.stop();
+                    }
+                },
+                received = inbound.recv_many(&mut messages, GROUP_MAX) => {
+                    if received == 0 {
+                        return self.stop();
+                    }
+                    self.stage(&mut sessions, &mut messages, &mut staged);
+                }
+            }
+            let changed = self.commit(staged)?;
+            self.totals.sessions = sessions.count() as u64;
+            if changed || tick {
+                self.published.publish(&self.fold, self.totals);
+            }
+            if tick && self.clock.boot().since(last_snapshot) >= self.snapshot_every {
+                last_snapshot = self.clock.boot();
+                self.write_state()?;
+            }
+        }
+    }
+
+    fn stage(&mut self, sessions: &mut Sessions, messages: &mut Vec<Inbound>, staged: &mut Vec<Staged>) {
+        let stamp = self.stamp();
+        let settings = self.settings.clone();
+        let revoked = move |node: &NodeIdentity| {
+            // A certificate of our CA for a node that the registry does not hold was issued by a lost registry: refused as well.
+            settings.lock().state().nodes.get(node).is_none_or(|n| n.revoked)
+        };
+        for message in messages.drain(..) {
+            if sessions.stage(message, stamp, &self.fold, &revoked, staged) {
+                self.totals.duplicates += 1;
+            }
+        }
+    }
+
+    /// Journals a group, folds it, writes the ledger, and tells those who wait. Returns whether an incident changed.
+    fn commit(&mut self, staged: Vec<Staged>) -> anyhow::Result<bool> {
+        if staged.is_empty() {
+            return Ok(false);
+        }
+        let mut first = None;
+        for item in &staged {
+            let (kind, payload) = item.record.encode();
+            let lsn = self.journal.append(kind, &payload).context("append to the journal")?;
+            first.get_or_insert(lsn);
+        }
+        self.journal.sync().context("sync the journal: stopping, since what is on disk is not certain any more")?;
+        let mut lsn = first.unwrap_or(Lsn::FIRST);
+        let mut entries = 0;
+        let mut then = Vec::with_capacity(staged.len());
+        for item in staged {
+            let folded = self.fold.apply(lsn, &item.record, item.decoded.as_ref(), &mut self.sink);
+            lsn = lsn.next();
+            entries += folded.entries.len();
+            self.write_entries(&folded)?;
+            self.totals.samples += folded.samples;
+            self.totals.batches += u64::from(matches!(item.record, Record::Batch(_)));
+            then.push((item.then, folded.refused));
+        }
+        if entries > 0 {
+            self.ledger.sync().context("sync the ledger: stopping, since what is on disk is not certain any more")?;
+        }
+        self.totals.groups += 1;
+        self.tell(then);
+        Ok(entries > 0)
+    }
+
+    fn write_entries(&mut self, folded: &Folded) -> anyhow::Result<()> {
+        for entry in &folded.entries {
+            self.ledger.append(entry).context("append to the ledger")?;
+            tracing::info!(incident = %entry.incident, entry = ?entry.kind, "ledger");
+        }
+        Ok(())
+    }
+
+    fn tell(&self, then: Vec<(Then, Option<ActRefused>)>) {
+        for (then, refused) in then {
+            match then {
+                Then::Nothing => {}
+                Then::Acknowledge(acks, seq) => acks.durable(seq),
+                Then::Open(open, source) => welcome(open, source, &self.fold),
+                Then::Answer(reply, act) => {
+                    let answer = match refused {
+                        Some(refused) => Err(refused),
+                        None => {
+                            let incident = self.fold.machine.incident(act.incident()).cloned();
+                            incident.ok_or(ActRefused::Unknown(act.incident()))
+                        }
+                    };
+                    // The asker may have hung up; the act stands all the same.
+                    drop(reply.send(answer));
+                }
+            }
+        }
+    }
+
+    /// Journals and folds one record outside any group.
+    pub(super) fn commit_alone(&mut self, record: &Record) -> anyhow::Result<()> {
+        let staged = Staged { record: record.clone(), decoded: None, then: Then::Nothing };
+        self.commit(vec![staged]).map(drop)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp { wall: self.clock.wall(), boot: self.clock.boot() }
+    }
+
+    fn stop(mut self) -> anyhow::Result<()> {
+        self.sink.store.seal_all().context("seal the series")?;
+        self.write_state()
+    }
+
+    /// Writes the state file, then drops the part of the journal that neither it nor the series need any more and that is over
+    /// the budget.
+    fn write_state(&mut self) -> anyhow::Result<()> {
+        let payload = state_file::write(&self.fold).context("encode the state")?;
+        let last = Lsn(self.journal.next().0.saturating_sub(1));
+        let snapshot = Snapshot {
+            engine: self.version.to_owned(),
+            journal: last,
+            ledger: self.ledger.len(),
+            payload,
+        };
+        snapshot::write(&self.state_path, &snapshot).context("write the state file")?;
+        let needed = self.sink.store.oldest_unsealed().map_or(last, |lsn| lsn.min(last));
+        while let Some(oldest) = self.journal.over_budget() {
+            if oldest.to >= needed {
+                break;
+            }
+            self.journal.drop_before(oldest.to.next()).context("drop the oldest journal segment")?;
+        }
+        self.totals.journal_bytes = self.journal.bytes();
+        self.totals.ledger_entries = self.ledger.len();
+        let before = self.clock.wall();
+        self.sink.store.retire(before).context("drop samples past their retention")
+    }
+
+    /// Time since boot, for callers that measure.
+    pub(crate) fn boot(&self) -> BootTime {
+        self.clock.boot()
+    }
+}
+
+/// Samples on their way into the series store.
+pub(crate) struct Sink {
+    pub(super) store: SeriesStore,
+}
+
+impl Sink {
+    pub(super) fn new(store: SeriesStore) -> Self {
+        Self { store }
+    }
+}
+
+impl SampleSink for Sink {
+    fn group(&mut self, series: &[Labels]) -> Result<GroupId, String> {
+        let ids: Result<Vec<_>, _> = series.iter().map(|labels| self.store.define(labels)).collect();
+        let ids = ids.map_err(|e| e.to_string())?;
+        self.store.define_group(&ids).map_err(|e| e.to_string())
+    }
+
+    fn row(&mut self, group: GroupId, at: Timestamp, values: &[Option<f64>], lsn: Lsn) {
+        if let Err(error) = self.store.append_row(group, at, values, lsn) {
+            let error = anyhow!(error);
+            tracing::error!(error = format!("{error:#}"), "samples were not stored; they are in the journal");
+        }
+    }
+}

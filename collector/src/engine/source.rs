@@ -1,0 +1,147 @@
+//! Streams of nodes as the fold knows them.
+
+use collector_domain::SeriesId;
+use collector_store::series::GroupId;
+use serde::{Deserialize, Serialize};
+use shared_model::{Catalog, Labels, NAME, NodeIdentity, SeqSet, SeriesSet, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Offsets up to this are the agents' own business; beyond, their samples are judged on the collector's time.
+const TRUSTED_OFFSET_US: i64 = 2_000_000;
+
+/// One stream of a node: the name space of its sequence numbers, and what is known of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    pub(crate) node: NodeIdentity,
+    pub(crate) stream: [u8; 16],
+    /// What was taken, declared losses included.
+    pub(crate) acked: SeqSet,
+    /// Samples taken, for the books: stored plus declared gaps must be everything.
+    pub(crate) batches: u64,
+    pub(crate) lost: u64,
+    pub(crate) catalog: Option<Arc<Catalog>>,
+    pub(crate) columns: BTreeMap<u32, Columns>,
+    pub(crate) session_no: u64,
+    pub(crate) open: bool,
+    pub(crate) agent_version: String,
+    pub(crate) clock_offset_us: i64,
+    pub(crate) last_heard: Option<Timestamp>,
+}
+
+/// Where the columns of a set go.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    pub(crate) series: Vec<SeriesId>,
+    pub(crate) group: GroupId,
+}
+
+/// A [`Stream`] as the state file holds it; columns are made again from the catalog.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredStream {
+    node: NodeIdentity,
+    stream: [u8; 16],
+    acked: SeqSet,
+    batches: u64,
+    lost: u64,
+    catalog_wire: Option<Vec<u8>>,
+    session_no: u64,
+    open: bool,
+    agent_version: String,
+    clock_offset_us: i64,
+    last_heard: Option<Timestamp>,
+}
+
+impl Stream {
+    pub(crate) fn new(node: NodeIdentity, stream: [u8; 16]) -> Self {
+        Self {
+            node,
+            stream,
+            acked: SeqSet::default(),
+            batches: 0,
+            lost: 0,
+            catalog: None,
+            columns: BTreeMap::new(),
+            session_no: 0,
+            open: false,
+            agent_version: String::new(),
+            clock_offset_us: 0,
+            last_heard: None,
+        }
+    }
+
+    /// The instant at which a sample of this node is judged: its own, unless its clock is off.
+    pub(crate) fn judged_at(&self, at: Timestamp) -> Timestamp {
+        if self.clock_offset_us.abs() <= TRUSTED_OFFSET_US {
+            at
+        } else {
+            Timestamp::from_micros(at.as_micros().saturating_add(self.clock_offset_us))
+        }
+    }
+
+    /// The full labels of each series of a set, in the order of its columns.
+    pub(crate) fn labels(&self, catalog: &Catalog, set: &SeriesSet) -> Vec<Labels> {
+        let defined: BTreeMap<u32, _> = catalog.series.iter().map(|s| (s.reference, s)).collect();
+        let host = self.node.node();
+        let instance = if set.instance.is_empty() { host } else { &set.instance };
+        let own = [
+            ("hospital", self.node.hospital()),
+            ("appliance", self.node.appliance()),
+            ("host", host),
+            ("instance", instance),
+            ("job", &*set.job),
+        ];
+        let labels = |reference: &u32| {
+            let def = defined.get(reference);
+            let name = def.map_or("", |d| &*d.name);
+            let theirs = def.into_iter().flat_map(|d| &d.labels).map(|(n, v)| (&**n, &**v));
+            Labels::from_pairs(theirs.chain(own).chain([(NAME, name)]))
+        };
+        set.references.iter().map(labels).collect()
+    }
+
+    pub(crate) fn store(&self) -> StoredStream {
+        let wire = self.catalog.as_ref().and_then(|c| proto::encode_catalog(c).ok());
+        StoredStream {
+            node: self.node.clone(),
+            stream: self.stream,
+            acked: self.acked.clone(),
+            batches: self.batches,
+            lost: self.lost,
+            catalog_wire: wire.map(|w| prost::Message::encode_to_vec(&w)),
+            session_no: self.session_no,
+            open: self.open,
+            agent_version: self.agent_version.clone(),
+            clock_offset_us: self.clock_offset_us,
+            last_heard: self.last_heard,
+        }
+    }
+
+    pub(crate) fn restore(stored: StoredStream) -> Result<Self, String> {
+        let catalog = match stored.catalog_wire {
+            None => None,
+            Some(bytes) => Some(Arc::new(decode_catalog(&bytes)?)),
+        };
+        Ok(Self {
+            node: stored.node,
+            stream: stored.stream,
+            acked: stored.acked,
+            batches: stored.batches,
+            lost: stored.lost,
+            catalog,
+            columns: BTreeMap::new(),
+            session_no: stored.session_no,
+            open: stored.open,
+            agent_version: stored.agent_version,
+            clock_offset_us: stored.clock_offset_us,
+            last_heard: stored.last_heard,
+        })
+    }
+}
+
+/// A catalog from its wire bytes.
+pub(crate) fn decode_catalog(bytes: &[u8]) -> Result<Catalog, String> {
+    let wire: proto::wire::Catalog =
+        prost::Message::decode(bytes).map_err(|e: prost::DecodeError| e.to_string())?;
+    proto::decode_catalog(&wire).map_err(|e| shared_runtime::telemetry::chain(&e))
+}

@@ -1,0 +1,170 @@
+//! `serve`: wires the rooms together and runs until a signal.
+
+use crate::admin::Admin;
+use crate::config::Config;
+use crate::desk::CollectorDesk;
+use crate::engine::{self, CollectorRegistrar, Command, Settings};
+use anyhow::{Context, anyhow};
+use collector_ingest::{EnrollmentService, Registrar, SessionService};
+use shared_model::Clock;
+use shared_runtime::SystemClock;
+use shared_runtime::tls::{Authority, api_server_config, server_config};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+/// Records between sessions and the engine: half a second of 10 000 agents, and at most some 64 MiB since a record's
+/// body is bounded. A full queue makes the sessions wait, and through them the agents, whose spools hold the data.
+const INBOUND_QUEUE: usize = 4096;
+/// Acts are few; a person whose act waits behind this many others is told to try again by the API's own limits.
+const COMMAND_QUEUE: usize = 64;
+/// The collector's own certificate; made anew at every start.
+const SERVER_CERTIFICATE_DAYS: u32 = 397;
+/// How long open HTTP requests may take to end after a signal.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs the collector.
+pub(crate) fn run(config: Config) -> anyhow::Result<()> {
+    let level = config.log.level.as_deref().unwrap_or("info");
+    shared_runtime::telemetry::init(level, config.log.format)?;
+    let data = config.data_dir();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&data)
+        .with_context(|| format!("make the data folder {}: name another with data_dir", data.display()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the network threads")?;
+    let settings = Settings::open(&data.join("settings"))?;
+    let engine = engine::open(&config, settings.clone(), Arc::clone(&clock), boot_id()?)?;
+    let (inbound, from_sessions) = mpsc::channel(INBOUND_QUEUE);
+    let (commands, from_people) = mpsc::channel(COMMAND_QUEUE);
+    let desk = CollectorDesk {
+        hospital: config.hospital(),
+        published: engine.published(),
+        commands: commands.clone(),
+        settings: settings.clone(),
+        series: engine.series(),
+        rules: collector_standards::Pack::builtin().context("the built-in pack")?.rules().into(),
+        clock: Arc::clone(&clock),
+    };
+    let engine = std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || run_engine(engine, from_sessions, from_people))
+        .context("start the engine's thread")?;
+    let served = runtime.block_on(serve(&config, clock, settings, desk, inbound, commands.clone()));
+    // The engine writes its state last, after the ports are closed. It may have stopped by itself already.
+    drop(runtime.block_on(commands.send(Command::Stop)));
+    runtime.shutdown_timeout(DRAIN);
+    let ended = engine.join().map_err(|_| anyhow!("the engine panicked; see the log"))?;
+    ended.context("the engine stopped")?;
+    served
+}
+
+fn run_engine(
+    engine: engine::Engine,
+    inbound: mpsc::Receiver<collector_ingest::Inbound>,
+    commands: mpsc::Receiver<Command>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .context("start the engine's runtime")?;
+    runtime.block_on(engine.run(inbound, commands)).inspect_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "the engine stopped");
+    })
+}
+
+async fn serve(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    desk: CollectorDesk,
+    inbound: mpsc::Sender<collector_ingest::Inbound>,
+    commands: mpsc::Sender<Command>,
+) -> anyhow::Result<()> {
+    let data = config.data_dir();
+    let authority = Arc::new(Authority::open(&data, clock.wall()).context("open the certificate authority")?);
+    let (issued, key) = authority
+        .issue_server(&config.api.names, clock.wall(), SERVER_CERTIFICATE_DAYS)
+        .context("issue the collector's certificate")?;
+    let ca = authority.certificate_pem();
+    let agents_tls = server_config(&issued.certificate_pem, &key, ca)?;
+    let api_tls = api_server_config(&issued.certificate_pem, &key, ca)?;
+
+    let agents = bind("agents.listen", config.agents.listen).await?;
+    let people = bind("api.listen", config.api.listen).await?;
+    let admin = Admin::bind(&data)?;
+    let listening = (agents.local_addr()?, people.local_addr()?);
+    write_ports(&data, listening)?;
+
+    let registrar: Arc<dyn Registrar> = Arc::new(CollectorRegistrar {
+        settings: settings.clone(),
+        authority: Arc::clone(&authority),
+        clock: Arc::clone(&clock),
+        certificate_days: config.agents.certificate_days,
+    });
+    let services = collector_ingest::router(
+        EnrollmentService::new(registrar, Arc::clone(&clock)),
+        SessionService::new(inbound, Arc::clone(&clock)),
+    );
+    let router = collector_api::router(Arc::new(desk), Arc::clone(&clock), collector_api::Options::default())
+        .context("prepare the API")?;
+    let (stop, stopped) = watch::channel(false);
+    let wait = |mut stopped: watch::Receiver<bool>| async move {
+        // An error means that the sender is gone, which ends the service as well.
+        drop(stopped.wait_for(|stop| *stop).await);
+    };
+    let agents = tokio::spawn(collector_ingest::serve(agents, Arc::new(agents_tls), services, wait(stopped.clone())));
+    let people = tokio::spawn(collector_api::serve(people, Arc::new(api_tls), router, wait(stopped)));
+    let admin = tokio::spawn(Admin { settings, authority, clock }.serve(admin));
+    tracing::info!(agents = %listening.0, people = %listening.1, data = %data.display(), "collector is running");
+
+    let why = signalled(&commands).await?;
+    tracing::info!(why, "stopping");
+    // Nobody listens when both services have ended by themselves.
+    drop(stop.send(true));
+    admin.abort();
+    for service in [agents, people] {
+        if tokio::time::timeout(DRAIN, service).await.is_err() {
+            tracing::warn!("a service did not end within 10 s");
+        }
+    }
+    Ok(())
+}
+
+async fn bind(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen on {address}: is another collector running? choose another with {key}"))
+}
+
+/// Where this run listens, for scripts that let the system choose a port by writing 0.
+fn write_ports(data: &Path, (agents, people): (std::net::SocketAddr, std::net::SocketAddr)) -> anyhow::Result<()> {
+    let text = format!("agents={agents}\napi={people}\n");
+    shared_runtime::replace_file(&data.join("listening"), text.as_bytes(), 0o644).context("write the ports in use")
+}
+
+async fn signalled(commands: &mpsc::Sender<Command>) -> anyhow::Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "interrupted",
+        _ = terminate.recv() => "terminated",
+        () = commands.closed() => "the engine stopped",
+    })
+}
+
+fn boot_id() -> anyhow::Result<String> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    Ok(std::fs::read_to_string(path).with_context(|| format!("read {path}"))?.trim().to_owned())
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+// The demonstration: a collector, two agents, a PostgreSQL with its standby under load, on loopback only.
+//
+//   demo.mjs up            build, start everything, stay until Ctrl-C, leave nothing running
+//   demo.mjs fault NAME    make a real fault and show the incident arriving
+//   demo.mjs heal          mend it, then acknowledge, resolve and verify through REST
+//   demo.mjs status        open incidents as JSON
+//
+// WARDROUND_DEMO_DIR   folder of the demonstration, default /tmp/wardround-demo
+// WARDROUND_BIN_DIR    use these binaries instead of building
+// WARDROUND_TIME_SCALE divides windows and deadlines, default 10
+
+import { existsSync } from "node:fs";
+import { FAULTS, fault, heal } from "./faults/index.mjs";
+import { up } from "./lab/up.mjs";
+import { readState } from "./lab/state.mjs";
+import { Api } from "./lab/api.mjs";
+
+const USAGE = `usage: demo.mjs up | fault NAME | heal | status
+faults: ${Object.keys(FAULTS).join(", ")}`;
+
+async function main([verb, name, ...rest]) {
+  if (rest.length > 0) throw new Error(USAGE);
+  if (verb === "up" && name === undefined) return up();
+  if (verb === "fault" && FAULTS[name]) return fault(name);
+  if (verb === "heal" && name === undefined) return heal();
+  if (verb === "status" && name === undefined) {
+    const api = await Api.login(readState());
+    console.log(JSON.stringify(await api.incidents(), null, 2));
+    return undefined;
+  }
+  throw new Error(name && verb === "fault" ? `no fault is named '${name}'\n${USAGE}` : USAGE);
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`demo: ${error.message}`);
+  if (process.env.WARDROUND_DEMO_TRACE && existsSync("/proc")) console.error(error.stack);
+  process.exitCode = 1;
+});

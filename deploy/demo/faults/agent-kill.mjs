@@ -1,0 +1,17 @@
+import { startAgent } from "../lab/daemons.mjs";
+import { stop } from "../lab/process.mjs";
+
+export default {
+  what: "the first agent is killed, the second still sees the database",
+  cause: "monitoring.node_silent",
+  level: 3,
+  links: ["monitoring.probe_data"],
+  seconds: 120,
+  fix: "采集代理已重新启动 / agent started again",
+  async make() {
+    await stop("node-1", "SIGKILL");
+  },
+  async mend({ bin }) {
+    startAgent(bin, "node-1");
+  },
+};

@@ -1,0 +1,17 @@
+import { availableParallelism } from "node:os";
+import { names, start, stop } from "../lab/process.mjs";
+
+export default {
+  what: "all cores are burned",
+  cause: "os.cpu_busy",
+  level: 3,
+  links: ["os.long_high_load"],
+  seconds: 2400,
+  fix: "高负载进程已结束 / busy processes ended",
+  async make() {
+    for (let n = 0; n < availableParallelism(); n += 1) start(`fault-burn-${n}`, "nice", ["-n", "19", "bash", "-c", "while :; do :; done"]);
+  },
+  async mend() {
+    await Promise.all(names("fault-burn-").map((name) => stop(name, "SIGKILL")));
+  },
+};

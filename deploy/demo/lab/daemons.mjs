@@ -1,0 +1,87 @@
+// The collector and the two agents.
+
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { Api } from "./api.mjs";
+import { DIR, TIME_SCALE } from "./state.mjs";
+import { run, start, until } from "./process.mjs";
+
+const config = (name) => path.join(DIR, `${name}.toml`);
+
+export async function startCollector(bin, ports) {
+  writeFileSync(config("collector"), `data_dir = "${DIR}/collector"
+[identity]
+provider = "demo"
+hospital = "hospital-1"
+appliance = "appliance-1"
+hospital_name = { zh = "演示医院", en = "Demo Hospital" }
+[agents]
+listen = "127.0.0.1:${ports.agents}"
+[api]
+listen = "127.0.0.1:${ports.api}"
+[contract]
+version = "demo"
+time_scale = ${TIME_SCALE}
+[[database_service]]
+name = "his"
+primary = "127.0.0.1:${ports.primary}"
+standbys = ["127.0.0.1:${ports.standby}"]
+[[core_service]]
+name = "registration"
+database = "his"
+`);
+  return restartCollector(bin);
+}
+
+export async function restartCollector(bin) {
+  const listening = path.join(DIR, "collector", "listening");
+  rmSync(listening, { force: true });
+  start("collector", path.join(bin, "wardround-collector"), ["--config", config("collector"), "serve"]);
+  return until("the collector to be ready", 30000, async () => {
+    const ports = Object.fromEntries(readFileSync(listening, "utf8").trim().split("\n").map((line) => line.split("=")));
+    await new Api({ api: ports.api, ca: path.join(DIR, "collector", "ca.crt") }).call("GET", "/readyz");
+    return ports;
+  });
+}
+
+export function collector(bin, args) {
+  return run(path.join(bin, "wardround-collector"), ["--config", config("collector"), ...args]).trim();
+}
+
+export function joinAgent(bin, name, agentsAddress, ports, monitorPassword, { servers, ibRoot, dataMount }) {
+  const secret = path.join(DIR, "monitor.pw");
+  writeFileSync(secret, `${monitorPassword}\n`, { mode: 0o600 });
+  chmodSync(secret, 0o600);
+  const instance = (port) => `[[postgres]]
+host = "127.0.0.1"
+port = ${port}
+user = "wardround"
+password_file = "${secret}"
+database = "his"
+`;
+  const server = servers
+    ? `[probe.infiniband]\nroot = "${ibRoot}"\n[probe.filesystem]\ninterval = "1s"\ndata_mounts = ["${dataMount}"]\n`
+    : SERVER_PROBES.map((probe) => `[probe.${probe}]\nenabled = false\n`).join("");
+  mkdirSync(path.join(DIR, name), { recursive: true });
+  writeFileSync(config(name), `data_dir = "${DIR}/${name}"
+[collector]
+address = "${agentsAddress}"
+${server}${instance(ports.primary)}${instance(ports.standby)}[[core_service]]
+name = "registration"
+host = "127.0.0.1"
+port = ${ports.primary}
+user = "wardround"
+password_file = "${secret}"
+database = "his"
+query = "select his_core.registration_age_seconds()"
+`);
+  const token = collector(bin, ["token", "create", "--node", name]);
+  run(path.join(bin, "wardround-agent"), ["--config", config(name), "join", "--collector", agentsAddress, "--token", token]);
+  startAgent(bin, name);
+}
+
+export function startAgent(bin, name) {
+  start(name, path.join(bin, "wardround-agent"), ["--config", config(name), "run"]);
+}
+
+const SERVER_PROBES = ["cpu", "meminfo", "loadavg", "pressure", "diskstats", "filesystem", "netdev", "processes", "stat", "filefd", "uname", "time", "inventory", "infiniband"];

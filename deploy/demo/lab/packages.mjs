@@ -1,0 +1,30 @@
+// What the machine must have: checked before anything is started.
+
+import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { run } from "./process.mjs";
+
+// Debian package of each program that the demonstration starts.
+const NEEDED = [
+  ["/usr/lib/postgresql/15/bin/postgres", "postgresql-15"],
+  ["/usr/lib/postgresql/15/bin/pgbench", "postgresql-15"],
+  ["/sbin/mkfs.ext4", "e2fsprogs"],
+  ["/sbin/losetup", "mount"],
+  ["/usr/bin/setpriv", "util-linux"],
+  ["/usr/bin/cc", "gcc"],
+];
+
+export function checkMachine({ build }) {
+  if (process.getuid() !== 0) {
+    throw new Error("run as root: the disk fault needs a small loop file system of its own, and PostgreSQL runs as its own user");
+  }
+  if (build && spawnSync("cargo", ["--version"]).status !== 0) {
+    throw new Error("Rust is missing: install rustup and a toolchain of at least 1.95 (https://rustup.rs), then run this again");
+  }
+  const missing = [...new Set(NEEDED.filter(([file]) => !existsSync(file)).map(([, name]) => name))];
+  if (missing.length === 0) return;
+  console.log(`installing Debian packages: ${missing.join(" ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  run("apt-get", ["update", "-qq"], { env });
+  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env });
+}

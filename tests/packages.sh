@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing. Arguments: what for (test, bench).
+set -euo pipefail
+
+declare -A programs=(
+    [/usr/lib/postgresql/15/bin/postgres]=postgresql-15
+    [/sbin/mkfs.ext4]=e2fsprogs
+    [/sbin/losetup]=mount
+    [/usr/bin/setpriv]=util-linux
+    [/usr/bin/cc]=gcc
+    [/usr/bin/zstd]=zstd
+)
+if [ "${1:-test}" = bench ]; then
+    programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter
+    programs[/usr/bin/prometheus]=prometheus
+    programs[/usr/bin/victoria-metrics]=victoria-metrics
+fi
+missing=()
+for file in "${!programs[@]}"; do
+    [ -e "$file" ] || missing+=("${programs[$file]}")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" != 0 ]; then
+    echo "missing Debian packages: ${missing[*]}; install them or run as root" >&2
+    exit 1
+fi
+echo "installing Debian packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+# The tests start every server themselves; the packages' own services stay off.
+printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d.wardround
+chmod +x /usr/sbin/policy-rc.d.wardround
+[ -e /usr/sbin/policy-rc.d ] || { mv /usr/sbin/policy-rc.d.wardround /usr/sbin/policy-rc.d; made=1; }
+rm -f /usr/sbin/policy-rc.d.wardround
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+[ "${made:-0}" = 1 ] && rm -f /usr/sbin/policy-rc.d
+exit 0

@@ -1,0 +1,131 @@
+//! The demonstration under test: the same scripts that `make demo` runs, in a folder and on ports of its own.
+
+use crate::{binaries, wait};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A running demonstration; dropping it takes it down.
+pub struct Demo {
+    dir: PathBuf,
+    scale: u32,
+    up: Child,
+}
+
+/// What the API says of an incident, as far as the tests judge it.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Incident {
+    pub id: String,
+    pub cause: String,
+    pub level: u8,
+    pub clause: String,
+    pub state: String,
+    pub condition: String,
+    pub subject: BTreeMap<String, String>,
+    pub links: Vec<Link>,
+    pub clocks: Clocks,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Link {
+    pub rule: String,
+    pub subject: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Clocks {
+    pub detected: String,
+    pub response_due: String,
+    pub resolution_due: String,
+}
+
+impl Demo {
+    /// Brings it up; fails with its log when that takes more than a minute.
+    pub fn up(scale: u32) -> Self {
+        let dir = tempfile::Builder::new().prefix("wardround-test-").tempdir_in("/tmp").unwrap().keep();
+        // PostgreSQL's own user must be able to enter.
+        let log = dir.with_extension("log");
+        let out = File::create(&log).unwrap();
+        let mut command = script(&dir, scale);
+        let up = command.arg("up").stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+        let mut demo = Self { dir, scale, up };
+        wait::until("the demonstration to be up", Duration::from_secs(90), || {
+            let said = std::fs::read_to_string(&log).unwrap();
+            let ended = demo.up.try_wait().unwrap();
+            assert!(ended.is_none(), "the demonstration ended: {said}");
+            said.contains("Ctrl-C ends all of it").then_some(())
+        });
+        demo
+    }
+
+    /// The folder of the demonstration.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Runs one verb of the script to its end; its output, or a failure with it.
+    pub fn run(&self, args: &[&str]) -> String {
+        let output = script(&self.dir, self.scale).args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}\n{errors}\n{}", self.incidents_text());
+        said
+    }
+
+    /// All incidents.
+    pub fn incidents(&self) -> Vec<Incident> {
+        serde_json::from_str(&self.run(&["status"])).unwrap()
+    }
+
+    fn incidents_text(&self) -> String {
+        let output = script(&self.dir, self.scale).arg("status").output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs the collector's command line against this demonstration.
+    pub fn collector(&self, args: &[&str]) -> String {
+        let output = Command::new(binaries::folder().join("wardround-collector"))
+            .arg("--config")
+            .arg(self.dir.join("collector.toml"))
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Process id behind a name of the demonstration.
+    pub fn pid(&self, name: &str) -> u32 {
+        #[derive(Deserialize)]
+        struct Known {
+            pid: u32,
+        }
+        let text = std::fs::read_to_string(self.dir.join("pids").join(name)).unwrap();
+        serde_json::from_str::<Known>(&text).unwrap().pid
+    }
+}
+
+fn script(dir: &Path, scale: u32) -> Command {
+    let mut command = Command::new("node");
+    command
+        .arg(binaries::repository().join("deploy/demo/demo.mjs"))
+        .env("WARDROUND_DEMO_DIR", dir)
+        .env("WARDROUND_BIN_DIR", binaries::folder())
+        .env("WARDROUND_TIME_SCALE", scale.to_string())
+        .env("WARDROUND_DEMO_PORTS", "free")
+        .stdin(Stdio::null());
+    command
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let pid = self.up.id().to_string();
+        let asked = Command::new("kill").args(["-INT", &pid]).status();
+        let ended = self.up.wait();
+        println!("demonstration taken down: {asked:?} {ended:?}");
+        drop(std::fs::remove_file(self.dir.with_extension("log")));
+    }
+}

@@ -1,0 +1,16 @@
+//! Waiting for a state, never for a time.
+
+use std::time::{Duration, Instant};
+
+/// Asks again and again until there is an answer; fails with `what` after `limit`.
+pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    #[allow(clippy::disallowed_methods, reason = "a test's own patience is real time")]
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < limit, "waited {} s for {what}", limit.as_secs());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
