@@ -1,1 +1,26 @@
-//! collector-api.
+//! The collector's HTTPS server: the REST API, the Prometheus-compatible query API, `/metrics` and the status page.
+//!
+//! The daemon implements [`Desk`], builds a [`router`] on it and hands that to [`serve`]. This crate decides nothing about
+//! incidents; it authenticates people, converts between JSON and the collector's vocabulary, and keeps every limit that
+//! stands between the network and the daemon ([`Options`]).
+
+mod app;
+mod auth;
+mod desk;
+mod extract;
+mod json;
+mod options;
+mod page;
+pub mod password;
+mod problem;
+mod router;
+mod routes;
+mod serve;
+
+pub use desk::{
+    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric,
+    SelfMetricKind,
+};
+pub use options::Options;
+pub use router::router;
+pub use serve::{Peer, serve};

@@ -1,1 +1,14 @@
-//! collector-store.
+//! What the collector keeps on disk, and the only crate that knows how.
+//!
+//! - [`ledger`]: the hash-chained record of every incident, kept for ever.
+//! - [`settings`]: accounts, join tokens and the registry of nodes.
+//! - [`snapshot`]: one saved state, from which a restart goes on.
+//! - [`series`]: samples in compressed blocks, one folder per day.
+//!
+//! The collector's own journal is a plain [`shared_journal::Log`]; what the series store does not yet have on disk is
+//! there, which is why samples are not synced as they come.
+
+pub mod ledger;
+pub mod series;
+pub mod settings;
+pub mod snapshot;

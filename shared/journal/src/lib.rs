@@ -15,7 +15,7 @@
 //! 00  57 52 4a 4f 55 52 4e 4c   magic "WRJOURNL"
 //! 08  01 00 00 00               format version 1
 //! 0c  01 00 00 00 00 00 00 00   first lsn
-//! 14  3a ef a4 dc               crc32c of the 20 bytes before
+//! 14  0a b2 73 a2               crc32c of the 20 bytes before
 //! ```
 //!
 //! Record, 17 bytes and the payload; here the payload `hi` of kind 7 as record 1:
@@ -24,7 +24,7 @@
 //! 18  02 00 00 00               payload length
 //! 1c  07                        kind, the caller's
 //! 1d  01 00 00 00 00 00 00 00   lsn
-//! 25  95 21 7e c6               crc32c of kind, lsn and payload
+//! 25  19 3f 1a 8f               crc32c of kind, lsn and payload
 //! 29  68 69                     payload
 //! ```
 //!
@@ -48,6 +48,10 @@ mod reader;
 mod recovery;
 mod segment;
 
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod properties;
 

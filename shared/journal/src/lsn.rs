@@ -19,10 +19,7 @@ impl Lsn {
 
     /// The closed interval from here to just before `end`; `None` when that is empty.
     pub fn until(self, end: Self) -> Option<LsnRange> {
-        (self < end).then(|| LsnRange {
-            from: self,
-            to: Self(end.0 - 1),
-        })
+        (self < end).then(|| LsnRange { from: self, to: Self(end.0 - 1) })
     }
 }
 

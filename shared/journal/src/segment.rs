@@ -29,11 +29,7 @@ pub(crate) struct SegmentReader {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A record.
-    Record {
-        lsn: Lsn,
-        kind: u8,
-        payload: Vec<u8>,
-    },
+    Record { lsn: Lsn, kind: u8, payload: Vec<u8> },
     /// Records that cannot be read, before one that can.
     Lost { range: LsnRange, offset: u64 },
     /// No trusted record from `offset` on; `rest` bytes stand there. Asking again later may find more.
@@ -78,37 +74,49 @@ impl SegmentReader {
 
     /// The next record, damage or end. `upper` is the first number of the following segment, if there is one.
     pub(crate) fn next(&mut self, upper: Option<Lsn>) -> Result<Found, JournalError> {
-        self.step(upper)
-            .map_err(|e| JournalError::read(&self.path)(e))
+        self.step(upper).map_err(|e| JournalError::read(&self.path)(e))
     }
 
     fn step(&mut self, upper: Option<Lsn>) -> io::Result<Found> {
-        if let Some((lsn, kind, payload)) = self.record(self.offset, self.expected..=self.expected)?
-        {
-            self.offset += (HEAD_BYTES + payload.len()) as u64;
-            self.expected = lsn.next();
-            return Ok(Found::Record { lsn, kind, payload });
+        if let Some(found) = self.in_place()? {
+            return Ok(found);
         }
-        let Some((offset, lsn)) = self.next_trusted(upper)? else {
-            return self.tail().map(Found::End);
+        // The file may have grown since. Only what was there before the second look may be searched, or records that
+        // are written meanwhile would pass for the first ones after damage.
+        self.refresh_end()?;
+        let end = self.end;
+        if let Some(found) = self.in_place()? {
+            return Ok(found);
+        }
+        let Some((offset, lsn)) = self.next_trusted(end, upper)? else {
+            return self.tail(end).map(Found::End);
         };
         let from = std::mem::replace(&mut self.expected, lsn);
         let damaged_at = std::mem::replace(&mut self.offset, offset);
         match from.until(lsn) {
-            Some(range) => Ok(Found::Lost {
-                range,
-                offset: damaged_at,
-            }),
+            Some(range) => Ok(Found::Lost { range, offset: damaged_at }),
             // Foreign bytes between two records that follow each other: nothing is lost. One level deep, because the
             // record that was just found is trusted.
             None => self.step(upper),
         }
     }
 
-    fn tail(&mut self) -> io::Result<End> {
+    /// The record that must come next, if it is at its place.
+    fn in_place(&mut self) -> io::Result<Option<Found>> {
+        let record = self.record(self.offset, self.expected..=self.expected)?;
+        Ok(record.map(|(lsn, kind, payload)| {
+            self.offset += (HEAD_BYTES + payload.len()) as u64;
+            self.expected = lsn.next();
+            Found::Record { lsn, kind, payload }
+        }))
+    }
+
+    fn tail(&mut self, end: u64) -> io::Result<End> {
         let offset = self.offset;
-        let head = self.read(offset, HEAD_BYTES).map(format::decode_head)?;
-        let rest = self.end.saturating_sub(offset);
+        let bytes = self.read(offset, HEAD_BYTES)?;
+        // Zeros are what a file system leaves where a write was cut short by a power loss, not a record.
+        let head = format::decode_head(bytes).filter(|_| bytes.iter().any(|b| *b != 0));
+        let rest = end.saturating_sub(offset);
         let whole = head.is_some_and(|h| (HEAD_BYTES + h.payload_bytes) as u64 <= rest);
         Ok(End {
             offset,
@@ -117,30 +125,11 @@ impl SegmentReader {
         })
     }
 
-    /// The record at `offset` if it can be trusted and its number is one of `numbers`.
-    fn record(
-        &mut self,
-        offset: u64,
-        numbers: std::ops::RangeInclusive<Lsn>,
-    ) -> io::Result<Option<(Lsn, u8, Vec<u8>)>> {
-        let head = self.read(offset, HEAD_BYTES).map(format::decode_head)?;
-        let Some(head) = head.filter(|h| numbers.contains(&h.lsn)) else {
-            return Ok(None);
-        };
-        if head.payload_bytes > MAX_PAYLOAD_BYTES {
-            return Ok(None);
-        }
-        let record = self.read(offset, HEAD_BYTES + head.payload_bytes)?;
-        let payload = format::checked_payload(head, record);
-        Ok(payload.map(|payload| (head.lsn, head.kind, payload.to_vec())))
-    }
-
-    /// Offset and number of the first record after `self.offset` that can be trusted.
-    fn next_trusted(&mut self, upper: Option<Lsn>) -> io::Result<Option<(u64, Lsn)>> {
+    /// Offset and number of the first record after `self.offset` that lies before `end` and can be trusted.
+    fn next_trusted(&mut self, end: u64, upper: Option<Lsn>) -> io::Result<Option<(u64, Lsn)>> {
         let start = self.offset;
         let head = self.read(start, HEAD_BYTES).map(format::decode_head)?;
-        self.refresh_end()?;
-        let room = self.end.saturating_sub(start) / HEAD_BYTES as u64;
+        let room = end.saturating_sub(start) / HEAD_BYTES as u64;
         let last = Lsn(self.expected.0.saturating_add(room));
         let last = upper.map_or(last, |u| last.min(Lsn(u.0.saturating_sub(1))));
         // Damage within the payload leaves the length right. Trying its end first keeps bytes of a payload that
@@ -148,11 +137,11 @@ impl SegmentReader {
         if let Some(head) = head.filter(|h| h.lsn == self.expected) {
             let after = start + (HEAD_BYTES + head.payload_bytes) as u64;
             let next = self.expected.next();
-            if self.record(after, next..=next)?.is_some() {
+            if after < end && self.record(after, next..=next)?.is_some() {
                 return Ok(Some((after, next)));
             }
         }
-        for offset in start + 1..(self.end + 1).saturating_sub(HEAD_BYTES as u64) {
+        for offset in start + 1..(end + 1).saturating_sub(HEAD_BYTES as u64) {
             if let Some((lsn, ..)) = self.record(offset, self.expected..=last)? {
                 return Ok(Some((offset, lsn)));
             }
