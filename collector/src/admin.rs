@@ -136,7 +136,7 @@ impl Admin {
                 let expires = now.plus(Duration::from_secs(valid_secs));
                 let digest = token_secret_digest(token.secret.expose());
                 tracing::info!(id = token.id, %node, %expires, "join token created");
-                self.settings.issue_token(&token.id, &digest, node, expires)?;
+                self.settings.issue_token(&token.id, digest, node, expires, now)?;
                 let text: Secret = token.reveal();
                 Ok(Answer::Token { token: text.expose().to_owned(), id: token.id, expires: expires.to_string() })
             }

@@ -42,19 +42,19 @@ impl Desk for CollectorDesk {
         let view = self.published.view();
         let heard: BTreeMap<_, &NodeStatus> = view.nodes.iter().map(|n| (&n.identity, n)).collect();
         let settings = self.settings.lock();
-        let registered = settings.state().nodes.values();
+        let registered = settings.state().nodes.iter();
         registered
-            .map(|node| match heard.get(&node.identity) {
+            .map(|(identity, node)| match heard.get(identity) {
                 Some(status) => NodeView {
-                    identity: node.identity.clone(),
+                    identity: identity.clone(),
                     state: state(node.revoked, status.silent),
                     last_seen: status.last_heard,
-                    clock_offset_seconds: Some(status.clock_offset_us as f64 / 1e6),
+                    clock_offset_seconds: Some(-(status.clock_offset_us as f64) / 1e6),
                     agent_version: Some(status.agent_version.clone()),
                     series: Some(status.series),
                 },
                 None => NodeView {
-                    identity: node.identity.clone(),
+                    identity: identity.clone(),
                     state: if node.revoked { NodeState::Revoked } else { NodeState::NeverSeen },
                     last_seen: None,
                     clock_offset_seconds: None,
@@ -101,9 +101,9 @@ impl Desk for CollectorDesk {
     fn account(&self, name: &str) -> Option<Account> {
         let settings = self.settings.lock();
         settings.state().accounts.get(name).map(|account| Account {
-            name: account.name.clone(),
+            name: name.to_owned(),
             role: account.role,
-            password_hash: account.password_hash.clone(),
+            password_hash: account.password_hash.0.clone(),
         })
     }
 

@@ -117,7 +117,7 @@ async fn serve(
         EnrollmentService::new(registrar, Arc::clone(&clock)),
         SessionService::new(inbound, Arc::clone(&clock)),
     );
-    let router = collector_api::router(Arc::new(desk), Arc::clone(&clock), collector_api::Options::default())
+    let router = collector_api::router(Arc::new(desk), Arc::clone(&clock), &collector_api::Options::default())
         .context("prepare the API")?;
     let (stop, stopped) = watch::channel(false);
     let wait = |mut stopped: watch::Receiver<bool>| async move {

@@ -4,7 +4,9 @@
 //   demo.mjs up            build, start everything, stay until Ctrl-C, leave nothing running
 //   demo.mjs fault NAME    make a real fault and show the incident arriving
 //   demo.mjs heal          mend it, then acknowledge, resolve and verify through REST
-//   demo.mjs status        open incidents as JSON
+//   demo.mjs status        all incidents as JSON
+//   demo.mjs query EXPR    a PromQL query, answered as JSON
+//   demo.mjs crash NAME    kill -9 collector, node-1 or node-2, and start it again
 //
 // WARDROUND_DEMO_DIR   folder of the demonstration, default /tmp/wardround-demo
 // WARDROUND_BIN_DIR    use these binaries instead of building
@@ -13,10 +15,11 @@
 import { existsSync } from "node:fs";
 import { FAULTS, fault, heal } from "./faults/index.mjs";
 import { up } from "./lab/up.mjs";
+import { crash } from "./lab/daemons.mjs";
 import { readState } from "./lab/state.mjs";
 import { Api } from "./lab/api.mjs";
 
-const USAGE = `usage: demo.mjs up | fault NAME | heal | status
+const USAGE = `usage: demo.mjs up | fault NAME | heal | status | query EXPR | crash collector|node-1|node-2
 faults: ${Object.keys(FAULTS).join(", ")}`;
 
 async function main([verb, name, ...rest]) {
@@ -29,6 +32,12 @@ async function main([verb, name, ...rest]) {
     console.log(JSON.stringify(await api.incidents(), null, 2));
     return undefined;
   }
+  if (verb === "query" && name !== undefined) {
+    const api = await Api.login(readState());
+    console.log(JSON.stringify(await api.call("GET", `/prometheus/api/v1/query?query=${encodeURIComponent(name)}`)));
+    return undefined;
+  }
+  if (verb === "crash" && ["collector", "node-1", "node-2"].includes(name)) return crash(name);
   throw new Error(name && verb === "fault" ? `no fault is named '${name}'\n${USAGE}` : USAGE);
 }
 

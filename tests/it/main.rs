@@ -7,5 +7,8 @@
     reason = "a failed step ends the test with its words"
 )]
 
+mod configuration;
 mod faults;
+mod kills;
+mod refusals;
 mod tidy;

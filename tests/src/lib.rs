@@ -9,5 +9,8 @@
 )]
 
 pub mod binaries;
+pub mod books;
+pub mod chance;
 pub mod demo;
+pub mod lone;
 pub mod wait;

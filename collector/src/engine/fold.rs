@@ -33,6 +33,8 @@ pub(crate) struct Fold {
     pack: Arc<Pack>,
     series: HashMap<Labels, SeriesId>,
     decoder: proto::BodyDecoder,
+    /// Samples of the batch that is being folded, with the instants at which they are judged.
+    samples: Vec<(Timestamp, SeriesId, f64)>,
     row: Vec<(SeriesId, f64)>,
     findings: Vec<Finding>,
 }
@@ -59,6 +61,7 @@ impl Fold {
             pack,
             series: HashMap::new(),
             decoder: proto::BodyDecoder::new()?,
+            samples: Vec::new(),
             row: Vec::new(),
             findings: Vec::new(),
         })
@@ -223,20 +226,36 @@ impl Fold {
             }
         };
         stream.batches += 1;
-        self.findings.clear();
+        self.samples.clear();
         for block in &batch.blocks {
             let Some(columns) = stream.columns.get(&block.set) else { continue };
             let width = columns.series.len().max(1);
             for (&at, values) in block.times.iter().zip(block.values.chunks(width)) {
                 sink.row(columns.group, at, values, lsn);
-                self.row.clear();
-                self.row.extend(columns.series.iter().zip(values).filter_map(|(&id, v)| Some((id, (*v)?))));
-                folded.samples += self.row.len() as u64;
-                self.evaluator.round(stream.judged_at(at), &self.row, &mut self.findings);
+                let judged_at = stream.judged_at(at);
+                let known = columns.series.iter().zip(values);
+                self.samples.extend(known.filter_map(|(&id, v)| Some((judged_at, id, (*v)?))));
             }
         }
+        folded.samples += self.samples.len() as u64;
+        self.judge();
         folded.entries.extend(self.machine.findings(self.now, &self.findings, &self.evaluator));
         folded
+    }
+
+    /// Judges the samples of a batch. All of one instant are one row, whichever probe they came from, because a rule judges a
+    /// subject once per instant.
+    fn judge(&mut self) {
+        self.findings.clear();
+        if !self.samples.is_sorted_by_key(|(at, ..)| *at) {
+            self.samples.sort_by_key(|(at, ..)| *at);
+        }
+        for instant in self.samples.chunk_by(|a, b| a.0 == b.0) {
+            let Some((at, ..)) = instant.first() else { continue };
+            self.row.clear();
+            self.row.extend(instant.iter().map(|&(_, id, value)| (id, value)));
+            self.evaluator.round(*at, &self.row, &mut self.findings);
+        }
     }
 
     fn heard(&mut self, source: u32, stamp: Stamp) -> Folded {

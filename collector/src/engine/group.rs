@@ -13,6 +13,9 @@ use tokio::sync::oneshot;
 /// The answer to an act.
 pub(crate) type ActReply = oneshot::Sender<Result<Incident, ActRefused>>;
 
+/// Whether the registry admits a node with the certificate of this serial number.
+type Admits<'a> = &'a dyn Fn(&NodeIdentity, &str) -> bool;
+
 /// A record on its way through a group.
 pub(crate) struct Staged {
     pub(crate) record: Record,
@@ -57,24 +60,25 @@ impl Sessions {
         self.live.len()
     }
 
-    /// Whether a session of this node is open.
+    /// Ends every session.
     pub(crate) fn end_all(&mut self, why: &Refusal) {
         for live in std::mem::take(&mut self.live).into_values() {
             live.acks.end(why.clone());
         }
     }
 
-    /// Stages one message. `revoked` tells whether a node may come in.
+    /// Stages one message. `admits` tells whether a node may come in with a certificate. Returns whether the record was there
+    /// already.
     pub(crate) fn stage(
         &mut self,
         inbound: Inbound,
         stamp: Stamp,
         fold: &Fold,
-        revoked: &dyn Fn(&NodeIdentity) -> bool,
+        admits: Admits<'_>,
         out: &mut Vec<Staged>,
     ) -> bool {
         match inbound {
-            Inbound::Open(open) => self.open(open, stamp, fold, revoked, out),
+            Inbound::Open(open) => self.open(open, stamp, fold, admits, out),
             Inbound::Close { session, planned } => {
                 if let Some(live) = self.live.remove(&session) {
                     out.push(plain(Record::Closed { stamp, source: live.source, planned }));
@@ -120,10 +124,10 @@ impl Sessions {
         open: Box<Open>,
         stamp: Stamp,
         fold: &Fold,
-        revoked: &dyn Fn(&NodeIdentity) -> bool,
+        admits: Admits<'_>,
         out: &mut Vec<Staged>,
     ) {
-        if revoked(&open.node) {
+        if !admits(&open.node, &open.serial) {
             answer(open, Err(Refusal::Revoked));
             return;
         }

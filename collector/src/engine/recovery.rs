@@ -13,7 +13,7 @@ use collector_incidents::Machine;
 use collector_standards::{Evaluator, Pack};
 use collector_store::ledger::{Ledger, LedgerError};
 use collector_store::series::{SeriesOptions, SeriesStore};
-use collector_store::snapshot;
+use collector_store::snapshot::{self, Loaded};
 use shared_journal::{Item, Log, Lsn, Options};
 use shared_model::Clock;
 use std::path::Path;
@@ -79,12 +79,13 @@ pub(crate) fn open(
 }
 
 fn restore(path: &Path, pack: &Arc<Pack>, journal: &Log) -> anyhow::Result<(Fold, Lsn, u64)> {
-    let kept = snapshot::read(path).context("read the state file")?;
-    if let Some(kept) = kept {
-        match state_file::read(&kept.payload, pack) {
+    match snapshot::read(path).context("read the state file")? {
+        Loaded::Absent => {}
+        Loaded::Damaged(why) => tracing::warn!(why, "the state file is damaged; the journal is replayed instead"),
+        Loaded::Sound(kept) => match state_file::read(&kept.payload, pack) {
             Ok(fold) => return Ok((fold, kept.journal.next(), kept.ledger)),
             Err(why) => tracing::warn!(why, written_by = kept.engine, "the state file does not fit this version"),
-        }
+        },
     }
     if journal.first() != Lsn::FIRST {
         bail!(

@@ -2,7 +2,7 @@
 
 use super::settings::Settings;
 use collector_ingest::{Granted, JoinOffer, NotGranted, RefusalCode, Registrar, RenewOffer};
-use collector_store::settings::{Change, TokenRefused};
+use collector_store::settings::{Change, SecretDigest, TokenError};
 use shared_model::{Clock, NodeIdentity};
 use shared_runtime::telemetry::chain;
 use shared_runtime::tls::{Authority, Issued, token_secret_digest, verify_renewal};
@@ -36,27 +36,22 @@ impl CollectorRegistrar {
 impl Registrar for CollectorRegistrar {
     fn join(&self, offer: &JoinOffer) -> Result<Granted, NotGranted> {
         let now = self.clock.wall();
-        let digest = token_secret_digest(offer.token_secret.expose());
-        // One lock over check, signature and consumption: of two joins with the same token one wins.
+        let digest = SecretDigest(token_secret_digest(offer.token_secret.expose()));
+        // One lock over signing and consumption: of two joins with the same token one wins.
         let mut settings = self.settings.lock();
-        let identity = settings
-            .check_token(&offer.token_id, &digest, now, offer.identity.as_ref())
-            .map_err(|refused| NotGranted { code: code(&refused), detail: refused.to_string() })?;
-        let issued = self.issue(&offer.csr_der, &identity)?;
-        let unwritten = |e: &dyn std::error::Error| NotGranted {
-            code: RefusalCode::Unspecified,
-            detail: format!("the collector cannot write its settings log: {e}"),
+        let of_token = settings.state().tokens.get(&offer.token_id).map(|t| t.node.clone());
+        let Some(identity) = offer.identity.clone().or(of_token) else {
+            return Err(not_granted(&TokenError::Unknown));
         };
+        // A broken request is refused before it uses the token up.
+        let issued = self.issue(&offer.csr_der, &identity)?;
         settings
-            .consume_token(&offer.token_id, &digest, now, offer.identity.as_ref())
-            .map_err(|e| unwritten(&e))?;
+            .consume_token(&offer.token_id, &digest, now, &identity)
+            .map_err(|error| not_granted(&error))?;
+        let cert_serial = issued.serial.clone();
         settings
-            .record(Change::NodeJoined {
-                identity: identity.clone(),
-                joined: now,
-                cert_serial: issued.serial.clone(),
-            })
-            .map_err(|e| unwritten(&e))?;
+            .record(Change::NodeJoined { identity: identity.clone(), cert_serial, at: now })
+            .map_err(|error| not_granted(&TokenError::Settings(error)))?;
         drop(settings);
         Ok(self.granted(identity, issued))
     }
@@ -81,23 +76,24 @@ impl Registrar for CollectorRegistrar {
             Some(_) => {}
         }
         let issued = self.issue(&offer.csr_der, &old.identity)?;
+        let (cert_serial, at) = (issued.serial.clone(), self.clock.wall());
         settings
-            .record(Change::NodeJoined {
-                identity: old.identity.clone(),
-                joined: self.clock.wall(),
-                cert_serial: issued.serial.clone(),
-            })
-            .map_err(|e| refused(format!("the collector cannot write its settings log: {e}")))?;
+            .record(Change::NodeRenewed { identity: old.identity.clone(), cert_serial, at })
+            .map_err(|error| refused(chain(&error)))?;
         drop(settings);
         Ok(self.granted(old.identity, issued))
     }
 }
 
-fn code(refused: &TokenRefused) -> RefusalCode {
-    match refused {
-        TokenRefused::Unknown | TokenRefused::WrongSecret => RefusalCode::TokenUnknown,
-        TokenRefused::Used { .. } => RefusalCode::TokenUsed,
-        TokenRefused::Expired { .. } => RefusalCode::TokenExpired,
-        TokenRefused::WrongNode { .. } => RefusalCode::Identity,
-    }
+const NEW_TOKEN: &str = "ask for a new one: wardround-collector token create --node NAME";
+
+fn not_granted(error: &TokenError) -> NotGranted {
+    let (code, advice) = match error {
+        TokenError::Unknown | TokenError::WrongSecret => (RefusalCode::TokenUnknown, NEW_TOKEN),
+        TokenError::Used(_) => (RefusalCode::TokenUsed, NEW_TOKEN),
+        TokenError::Expired(_) => (RefusalCode::TokenExpired, NEW_TOKEN),
+        TokenError::WrongNode(_) => (RefusalCode::Identity, "join under that name, or ask for a token for this one"),
+        TokenError::Settings(_) => (RefusalCode::Unspecified, "see the collector's log, then ask for a new token"),
+    };
+    NotGranted { code, detail: format!("{}; {advice}", chain(error)) }
 }

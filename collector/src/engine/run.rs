@@ -115,12 +115,9 @@ impl Engine {
     fn stage(&mut self, sessions: &mut Sessions, messages: &mut Vec<Inbound>, staged: &mut Vec<Staged>) {
         let stamp = self.stamp();
         let settings = self.settings.clone();
-        let revoked = move |node: &NodeIdentity| {
-            // A certificate of our CA for a node that the registry does not hold was issued by a lost registry: refused as well.
-            settings.lock().state().nodes.get(node).is_none_or(|n| n.revoked)
-        };
+        let admits = move |node: &NodeIdentity, serial: &str| settings.lock().state().admits(node, serial);
         for message in messages.drain(..) {
-            if sessions.stage(message, stamp, &self.fold, &revoked, staged) {
+            if sessions.stage(message, stamp, &self.fold, &admits, staged) {
                 self.totals.duplicates += 1;
             }
         }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use collector_domain::Role;
-use collector_store::settings::{Change, SettingsLog};
+use collector_store::settings::{Change, PasswordHash, SecretDigest, SettingsLog};
 use shared_model::{NodeIdentity, Timestamp};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,15 +27,17 @@ impl Settings {
     pub(crate) fn issue_token(
         &self,
         id: &str,
-        secret_sha256: &str,
+        secret_sha256: [u8; 32],
         node: NodeIdentity,
         expires: Timestamp,
+        at: Timestamp,
     ) -> anyhow::Result<()> {
         let change = Change::TokenIssued {
             id: id.to_owned(),
-            secret_sha256: secret_sha256.to_owned(),
+            secret_sha256: SecretDigest(secret_sha256),
             node,
             expires,
+            at,
         };
         self.lock().record(change).context("write the token to the settings log")
     }
@@ -46,13 +48,13 @@ impl Settings {
         name: &str,
         role: Role,
         password_hash: &str,
-        created: Timestamp,
+        at: Timestamp,
     ) -> anyhow::Result<()> {
         let change = Change::AccountSet {
             name: name.to_owned(),
             role,
-            password_hash: password_hash.to_owned(),
-            created,
+            password_hash: PasswordHash(password_hash.to_owned()),
+            at,
         };
         self.lock().record(change).context("write the account to the settings log")
     }

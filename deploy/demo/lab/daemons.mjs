@@ -3,8 +3,8 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Api } from "./api.mjs";
-import { DIR, TIME_SCALE } from "./state.mjs";
-import { run, start, until } from "./process.mjs";
+import { DIR, TIME_SCALE, readState } from "./state.mjs";
+import { run, start, stop, until } from "./process.mjs";
 
 const config = (name) => path.join(DIR, `${name}.toml`);
 
@@ -42,6 +42,13 @@ export async function restartCollector(bin) {
     await new Api({ api: ports.api, ca: path.join(DIR, "collector", "ca.crt") }).call("GET", "/readyz");
     return ports;
   });
+}
+
+export async function crash(name) {
+  const { bin } = readState();
+  await stop(name, "SIGKILL");
+  if (name === "collector") await restartCollector(bin);
+  else startAgent(bin, name);
 }
 
 export function collector(bin, args) {

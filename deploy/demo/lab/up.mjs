@@ -44,9 +44,9 @@ function build() {
 
 async function bringUp(state) {
   const step = (what) => console.log(`  ${what}`);
-  const [primary, standby] = await freePorts(2);
+  const [primary, standby, agents, api] = await freePorts(4);
   const fixed = process.env.WARDROUND_DEMO_PORTS !== "free" && (await isFree(7443)) && (await isFree(8443));
-  state.ports = { primary, standby, agents: fixed ? 7443 : 0, api: fixed ? 8443 : 0 };
+  state.ports = { primary, standby, agents: fixed ? 7443 : agents, api: fixed ? 8443 : api };
   state.monitorPassword = randomBytes(16).toString("hex");
   state.ibRoot = path.join(DIR, "infiniband");
   writeState(state);
@@ -65,9 +65,9 @@ async function bringUp(state) {
   joinAgent(state.bin, "node-1", state.agents, state.ports, state.monitorPassword, { servers: true, ...own });
   joinAgent(state.bin, "node-2", state.agents, state.ports, state.monitorPassword, { servers: false, ...own });
   writeState(state);
-  const api = await Api.login(state);
+  const session = await Api.login(state);
   await until("both agents to report", 30000, async () => {
-    const { nodes } = await api.call("GET", "/api/v1/nodes");
+    const { nodes } = await session.call("GET", "/api/v1/nodes");
     return nodes.filter((node) => node.state === "fresh").length === 2;
   });
 }

@@ -118,14 +118,28 @@ impl SegmentReader {
         let head = format::decode_head(bytes).filter(|_| bytes.iter().any(|b| *b != 0));
         let rest = end.saturating_sub(offset);
         let whole = head.is_some_and(|h| (HEAD_BYTES + h.payload_bytes) as u64 <= rest);
-        Ok(End {
-            offset,
-            rest,
-            whole,
-        })
+        Ok(End { offset, rest, whole })
     }
 
-    /// Offset and number of the first record after `self.offset` that lies before `end` and can be trusted.
+    /// The record at `offset` if it can be trusted and its number is one of `numbers`.
+    fn record(
+        &mut self,
+        offset: u64,
+        numbers: std::ops::RangeInclusive<Lsn>,
+    ) -> io::Result<Option<(Lsn, u8, Vec<u8>)>> {
+        let head = self.read(offset, HEAD_BYTES).map(format::decode_head)?;
+        let Some(head) = head.filter(|h| numbers.contains(&h.lsn)) else {
+            return Ok(None);
+        };
+        if head.payload_bytes > MAX_PAYLOAD_BYTES {
+            return Ok(None);
+        }
+        let record = self.read(offset, HEAD_BYTES + head.payload_bytes)?;
+        let payload = format::checked_payload(head, record);
+        Ok(payload.map(|payload| (head.lsn, head.kind, payload.to_vec())))
+    }
+
+    /// Offset and number of the first record from `self.offset` on that lies before `end` and can be trusted.
     fn next_trusted(&mut self, end: u64, upper: Option<Lsn>) -> io::Result<Option<(u64, Lsn)>> {
         let start = self.offset;
         let head = self.read(start, HEAD_BYTES).map(format::decode_head)?;
@@ -141,7 +155,7 @@ impl SegmentReader {
                 return Ok(Some((after, next)));
             }
         }
-        for offset in start + 1..(end + 1).saturating_sub(HEAD_BYTES as u64) {
+        for offset in start..(end + 1).saturating_sub(HEAD_BYTES as u64) {
             if let Some((lsn, ..)) = self.record(offset, self.expected..=last)? {
                 return Ok(Some((offset, lsn)));
             }

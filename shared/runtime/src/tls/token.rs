@@ -2,7 +2,7 @@
 //! does not know the CA cannot tell the collector from somebody in between.
 
 use crate::Secret;
-use data_encoding::{BASE32_NOPAD, HEXLOWER};
+use data_encoding::BASE32_NOPAD;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -38,9 +38,9 @@ impl JoinToken {
     }
 }
 
-/// What the collector keeps of a secret: its SHA-256 in hexadecimal. A 256-bit random secret needs no slow hash.
-pub fn token_secret_digest(secret: &str) -> String {
-    HEXLOWER.encode(&Sha256::digest(secret.as_bytes()))
+/// What the collector keeps of a secret: its SHA-256. A 256-bit random secret needs no slow hash.
+pub fn token_secret_digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
 }
 
 /// The pin of a certificate: SHA-256 of its public key. `None` when it does not parse.

@@ -1,0 +1,156 @@
+//! What the API needs from the daemon: reads of the current state, and one way to act.
+//!
+//! Invariants the daemon keeps: every read is a cheap look at a published snapshot and never waits for I/O, because it is
+//! called on the server's own threads; an act is durable before its future resolves.
+
+use collector_domain::{
+    Act, ActRefused, Contract, Incident, Judgement, Role, Rule, SeriesReader, Text,
+};
+use shared_model::{Labels, NodeIdentity, Timestamp};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The daemon as the API sees it.
+pub trait Desk: Send + Sync + 'static {
+    /// The collector's steady time, the one that incident clocks are written in. Remaining times are counted from it.
+    fn steady_now(&self) -> Timestamp;
+
+    /// Name of the hospital, shown to people.
+    fn hospital(&self) -> Text;
+
+    /// The contract profile in force.
+    fn contract(&self) -> Contract;
+
+    /// All incidents that the collector holds, closed ones too, in any order.
+    fn incidents(&self) -> Arc<Vec<Incident>>;
+
+    /// All nodes that ever joined, revoked ones too.
+    fn nodes(&self) -> Vec<NodeView>;
+
+    /// Where the rules stand on every subject that is not clear: breached or unknown.
+    fn findings(&self) -> Vec<FindingView>;
+
+    /// The rules in force.
+    fn rules(&self) -> Arc<[Rule]>;
+
+    /// Performs an act. Resolves once the act is durable, with the incident as it is then.
+    fn act(&self, act: Act) -> ActFuture<'_>;
+
+    /// The reader that queries are evaluated on.
+    fn series(&self) -> Arc<dyn SeriesReader>;
+
+    /// The account of this exact name, if it exists and is not disabled.
+    fn account(&self, name: &str) -> Option<Account>;
+
+    /// Whether the collector can do its work; the error says in one English sentence why not.
+    fn ready(&self) -> Result<(), String>;
+
+    /// The collector's own numbers, for `/metrics`.
+    fn self_metrics(&self) -> Vec<SelfMetric>;
+}
+
+/// What [`Desk::act`] returns.
+pub type ActFuture<'a> = Pin<Box<dyn Future<Output = Result<Incident, ActError>> + Send + 'a>>;
+
+/// Why an act did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// The incident machine refused it.
+    #[error(transparent)]
+    Refused(#[from] ActRefused),
+    /// It could not be made durable, or the collector is stopping. Nothing changed; it may be tried again.
+    #[error("the collector cannot take acts now: {0}")]
+    Unavailable(String),
+}
+
+/// A node as the collector sees it now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NodeView {
+    /// Who it is.
+    pub identity: NodeIdentity,
+    /// Whether it is heard.
+    pub state: NodeState,
+    /// Time of the newest sample that arrived; `None` before the first.
+    pub last_seen: Option<Timestamp>,
+    /// Node's wall clock minus the collector's, in seconds, as measured on the current or last session.
+    pub clock_offset_seconds: Option<f64>,
+    /// Version the agent announced.
+    pub agent_version: Option<String>,
+    /// How many series it has; `None` when that is not known.
+    pub series: Option<u64>,
+}
+
+/// Whether a node is heard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum NodeState {
+    /// Samples arrive.
+    Fresh,
+    /// Samples came before, but not within the contract's silence limit.
+    Silent,
+    /// Joined, and nothing ever arrived.
+    NeverSeen,
+    /// Its certificate was revoked.
+    Revoked,
+}
+
+impl NodeState {
+    /// All states, in the order in which they are counted.
+    pub const ALL: [Self; 4] = [Self::Fresh, Self::Silent, Self::NeverSeen, Self::Revoked];
+
+    /// The word used in JSON and labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Silent => "silent",
+            Self::NeverSeen => "never_seen",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// Where one rule stands on one subject.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FindingView {
+    /// The rule's id.
+    pub rule: Arc<str>,
+    /// What it was judged on.
+    pub subject: Labels,
+    /// Event time since which the condition holds, where it is known.
+    pub since: Option<Timestamp>,
+    /// The judgement now.
+    pub judgement: Judgement,
+}
+
+/// An account. It has no `Debug`, so that its hash cannot end up in a log.
+#[derive(Clone)]
+pub struct Account {
+    /// Its name, as written in the handling record.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// argon2id hash in PHC format, made by [`crate::password::hash`].
+    pub password_hash: String,
+}
+
+/// One of the collector's own metrics with its current values.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SelfMetric {
+    /// Name such as `wardround_ingest_batches_total`; a counter's name ends in `_total`.
+    pub name: String,
+    /// What it says, in one English sentence without a full stop.
+    pub help: String,
+    /// How its values behave.
+    pub kind: SelfMetricKind,
+    /// The value of each label set.
+    pub values: Vec<(Labels, f64)>,
+}
+
+/// How a value of [`SelfMetric`] behaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SelfMetricKind {
+    /// Grows until the collector restarts.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}

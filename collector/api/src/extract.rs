@@ -1,0 +1,80 @@
+//! axum's extractors with rejections as problems: its own are plain text.
+
+use crate::problem::{Code, Problem};
+use axum::Json;
+use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, Request};
+use collector_domain::IncidentId;
+use http::StatusCode;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// Query parameters.
+pub(crate) struct Params<T>(pub(crate) T);
+
+/// A form body; of a `GET` the query.
+pub(crate) struct Fields<T>(pub(crate) T);
+
+/// The incident number in the path: `W-000012`, also without prefix and zeros.
+pub(crate) struct IncidentPath(pub(crate) IncidentId);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Json::<T>::from_request(request, state).await;
+        body.map(|Json(value)| Self(value)).map_err(|rejection: JsonRejection| {
+            let code = match rejection.status() {
+                StatusCode::UNPROCESSABLE_ENTITY => Code::InvalidBody,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+                StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+                _ => Code::InvalidJson,
+            };
+            Problem::new(code, rejection.body_text())
+        })
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(value)| Self(value))
+            .map_err(|rejection| Problem::new(Code::InvalidQuery, rejection.body_text()))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Fields<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let form = Form::<T>::from_request(request, state).await;
+        form.map(|Form(value)| Self(value)).map_err(|rejection: FormRejection| {
+            let code = match rejection.status() {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+                StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+                _ => Code::InvalidForm,
+            };
+            Problem::new(code, rejection.body_text())
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IncidentPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::new(Code::InvalidPath, rejection.body_text()))?;
+        let id = text.parse().map_err(|_| {
+            Problem::new(Code::InvalidPath, "write the incident's number as W-000012 or 12")
+        })?;
+        Ok(Self(id))
+    }
+}

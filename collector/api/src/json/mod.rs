@@ -1,0 +1,16 @@
+//! The JSON of the REST API: types of its own, converted from the collector's vocabulary here and nowhere else.
+//!
+//! Conventions: snake_case, instants as RFC 3339 in UTC with milliseconds, durations in seconds under names that end in
+//! `_seconds`, missing values as `null`.
+
+mod finding;
+mod incident;
+mod node;
+mod rule;
+mod scalar;
+
+pub(crate) use finding::FindingJson;
+pub(crate) use incident::{Countdown, IncidentJson};
+pub(crate) use node::NodeJson;
+pub(crate) use rule::RuleJson;
+pub(crate) use scalar::role_word;

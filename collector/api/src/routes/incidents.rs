@@ -1,0 +1,159 @@
+//! `/api/v1/incidents`: the list with its filters, and one incident.
+
+use crate::app::App;
+use crate::extract::{IncidentPath, Params};
+use crate::json::IncidentJson;
+use crate::problem::{Code, Problem};
+use axum::Json;
+use axum::extract::State;
+use collector_domain::{Incident, IncidentId, IncidentState};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Incidents on a page when the client does not say.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Most incidents on a page: about 1 MiB of JSON.
+const LIMIT_MAX: usize = 500;
+
+/// All states, for parsing.
+const STATES: [IncidentState; 6] = [
+    IncidentState::Open,
+    IncidentState::Acknowledged,
+    IncidentState::Resolved,
+    IncidentState::Verifying,
+    IncidentState::Watching,
+    IncidentState::Closed,
+];
+
+/// Query of `GET /api/v1/incidents`. All filters must hold; lists are separated by commas.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    /// States, for example `open,acknowledged`.
+    state: Option<String>,
+    /// Levels, for example `1,2`.
+    level: Option<String>,
+    /// Exact rule or classification.
+    cause: Option<String>,
+    /// Exact clause.
+    clause: Option<String>,
+    /// Exact label `host` of the subject.
+    host: Option<String>,
+    /// Exact label `instance` of the subject.
+    instance: Option<String>,
+    /// Whether it was opened from late data.
+    late: Option<bool>,
+    /// 1 to 500, by default 100.
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of incidents.
+#[derive(Serialize)]
+pub(crate) struct Page {
+    /// Newest number first.
+    incidents: Vec<IncidentJson>,
+    /// How many match on all pages together.
+    total: usize,
+    /// Pass as `cursor` for the next page; `null` on the last one.
+    next_cursor: Option<String>,
+}
+
+/// The parsed filters.
+struct Filter {
+    states: Option<Vec<IncidentState>>,
+    levels: Option<Vec<u8>>,
+    query: Query,
+}
+
+/// Lists incidents.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Params(query): Params<Query>,
+) -> Result<Json<Page>, Problem> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(invalid(format!("limit is 1 to {LIMIT_MAX}")));
+    }
+    let before: Option<IncidentId> = match &query.cursor {
+        Some(text) => Some(text.parse().map_err(|_| invalid("cursor is not one of ours"))?),
+        None => None,
+    };
+    let filter = Filter::parse(query)?;
+    let all = app.desk.incidents();
+    let mut matching: Vec<&Incident> = all.iter().filter(|i| filter.matches(i)).collect();
+    matching.sort_by_key(|incident| std::cmp::Reverse(incident.id));
+    let total = matching.len();
+    matching.retain(|incident| before.is_none_or(|id| incident.id < id));
+    let more = matching.len() > limit;
+    matching.truncate(limit);
+    let last = matching.last().map(|incident| incident.id.to_string());
+    let now = app.desk.steady_now();
+    Ok(Json(Page {
+        incidents: matching.iter().map(|i| IncidentJson::of(i, now)).collect(),
+        total,
+        next_cursor: last.filter(|_| more),
+    }))
+}
+
+/// Shows one incident.
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    IncidentPath(id): IncidentPath,
+) -> Result<Json<IncidentJson>, Problem> {
+    let all = app.desk.incidents();
+    let found = all.iter().find(|incident| incident.id == id);
+    let now = app.desk.steady_now();
+    found
+        .map(|incident| Json(IncidentJson::of(incident, now)))
+        .ok_or_else(|| Problem::new(Code::IncidentUnknown, format!("incident {id} does not exist")))
+}
+
+impl Filter {
+    fn parse(query: Query) -> Result<Self, Problem> {
+        let state = |word: &str| {
+            let found = STATES.into_iter().find(|s| s.to_string() == word);
+            found.ok_or_else(|| {
+                invalid(
+                    "state is a list of open, acknowledged, resolved, verifying, watching, closed",
+                )
+            })
+        };
+        let level = |word: &str| match word.parse() {
+            Ok(number @ 1..=4) => Ok(number),
+            _ => Err(invalid("level is a list of 1, 2, 3, 4")),
+        };
+        Ok(Self {
+            states: list_of(query.state.as_deref(), state)?,
+            levels: list_of(query.level.as_deref(), level)?,
+            query,
+        })
+    }
+
+    fn matches(&self, incident: &Incident) -> bool {
+        let label = |name, wanted: &Option<String>| {
+            wanted.as_deref().is_none_or(|w| incident.subject.get(name) == Some(w))
+        };
+        let text = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|w| w == is);
+        self.states.as_ref().is_none_or(|s| s.contains(&incident.state))
+            && self.levels.as_ref().is_none_or(|l| l.contains(&incident.level.number()))
+            && text(&self.query.cause, &incident.cause)
+            && text(&self.query.clause, incident.clause.as_str())
+            && label("host", &self.query.host)
+            && label("instance", &self.query.instance)
+            && self.query.late.is_none_or(|late| late == incident.late)
+    }
+}
+
+fn list_of<T>(
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, Problem>,
+) -> Result<Option<Vec<T>>, Problem> {
+    text.map(|t| t.split(',').map(parse).collect()).transpose()
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::InvalidQuery, detail)
+}

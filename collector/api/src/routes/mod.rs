@@ -1,0 +1,12 @@
+//! One file per resource. `crate::router` lists all routes.
+
+pub(crate) mod acts;
+pub(crate) mod findings;
+pub(crate) mod health;
+pub(crate) mod incidents;
+pub(crate) mod metrics;
+pub(crate) mod nodes;
+pub(crate) mod pages;
+pub(crate) mod prometheus;
+pub(crate) mod rules;
+pub(crate) mod session;

@@ -1,0 +1,348 @@
+//! A double of the daemon: fixed state, and acts by the simplest rules that can answer in every way.
+
+use collector_api::{
+    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric,
+    SelfMetricKind, password,
+};
+use collector_domain::{
+    Act, ActRefused, Clocks, Component, Condition, Contract, Incident, IncidentId, IncidentState,
+    Judgement, LevelChange, Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Text, Tier,
+};
+use shared_model::{Labels, Level, NodeIdentity, Timestamp};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Password of every account of the double.
+pub(crate) const PASSWORD: &str = "twelve or more";
+
+/// Every role with the name of its account.
+pub(crate) const ROLES: [(&str, Role); 6] = [
+    ("viewer", Role::Viewer),
+    ("engineer", Role::Engineer),
+    ("approver", Role::Approver),
+    ("security_admin", Role::SecurityAdmin),
+    ("system_admin", Role::SystemAdmin),
+    ("auditor", Role::Auditor),
+];
+
+/// The steady time of the double: 2026-11-23T03:00:00Z.
+pub(crate) fn now() -> Timestamp {
+    "2026-11-23T03:00:00Z".parse().unwrap()
+}
+
+/// What tests may change under way.
+pub(crate) struct State {
+    pub(crate) incidents: Vec<Incident>,
+    pub(crate) findings: Vec<FindingView>,
+    pub(crate) nodes: Vec<NodeView>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) contract: Contract,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) ready: Result<(), String>,
+    pub(crate) takes_acts: bool,
+    /// Acts never finish.
+    pub(crate) stalls: bool,
+    pub(crate) acts: Vec<Act>,
+    /// Labels of the series, each with one sample of value 1 at [`now`].
+    pub(crate) series: Vec<Labels>,
+}
+
+pub(crate) struct Double(pub(crate) Mutex<State>);
+
+impl Double {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.lock().unwrap());
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.0.lock().unwrap())
+    }
+}
+
+/// One hash for all accounts: hashing takes its time.
+fn password_hash() -> String {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| password::hash(PASSWORD).unwrap()).clone()
+}
+
+pub(crate) fn text(zh: &str, en: &str) -> Text {
+    Text { zh: zh.to_owned(), en: en.to_owned() }
+}
+
+fn at(text: &str) -> Timestamp {
+    format!("2026-11-23T{text}Z").parse().unwrap()
+}
+
+/// An incident that was detected at `detected` (`HH:MM:SS`) and is open.
+pub(crate) fn incident(id: u64, level: Level, host: &str, detected: &str) -> Incident {
+    let detected = at(detected);
+    Incident {
+        id: IncidentId(id),
+        cause: "os.cpu_busy".into(),
+        subject: Labels::from_pairs([("hospital", "h1"), ("appliance", "a1"), ("host", host)]),
+        clause: "3.2".parse().unwrap(),
+        title: text("CPU 使用率过高", "CPU busy too long"),
+        advice: text("查看进程", "look at the processes"),
+        level,
+        level_highest: level,
+        levels: vec![LevelChange { at: detected, level, why: "opened".to_owned() }],
+        state: IncidentState::Open,
+        condition: Condition::Breached,
+        value: Some(0.9375),
+        late: false,
+        clocks: Clocks {
+            occurred: detected,
+            detected,
+            response_due: detected.plus(level.response_limit()),
+            resolution_due: detected.plus(level.resolution_limit()),
+            acknowledged: None,
+            resolved: None,
+            verified: None,
+            watch_until: None,
+            closed: None,
+            response_missed: None,
+            resolution_missed: None,
+        },
+        links: vec![],
+        reopened: 0,
+        acknowledged_by: None,
+        fix: None,
+        notes: vec![],
+    }
+}
+
+fn rule(id: &str, zh: &str, en: &str, tier: Tier) -> Rule {
+    Rule {
+        id: id.into(),
+        clause: "3.2".parse().unwrap(),
+        component: Component::Os,
+        title: text(zh, en),
+        advice: text("查看", "look"),
+        tier,
+        level: Level::Three,
+        explained_by: vec![],
+    }
+}
+
+fn node(name: &str, state: NodeState, last_seen: Option<&str>) -> NodeView {
+    NodeView {
+        identity: NodeIdentity::new("acme", "h1", "a1", name).unwrap(),
+        state,
+        last_seen: last_seen.map(at),
+        clock_offset_seconds: last_seen.map(|_| 0.0012),
+        agent_version: last_seen.map(|_| "0.1.0".to_owned()),
+        series: last_seen.map(|_| 1_834),
+    }
+}
+
+fn finding(
+    rule: &str,
+    pairs: &[(&str, &str)],
+    condition: Condition,
+    value: Option<f64>,
+) -> FindingView {
+    FindingView {
+        rule: rule.into(),
+        subject: Labels::from_pairs(pairs.iter().copied()),
+        since: Some(at("02:41:10")),
+        judgement: Judgement {
+            condition,
+            judged_at: at("02:59:59"),
+            within_limit: condition == Condition::Clear,
+            value,
+        },
+    }
+}
+
+/// Incidents in every kind of clock: overdue, urgent, running, acknowledged, watched, closed.
+fn incidents() -> Vec<Incident> {
+    let mut down = incident(4, Level::One, "db-1", "02:53:00");
+    down.cause = "db.down".into();
+    down.clause = "2.2/3.1".parse().unwrap();
+    down.title = text("核心数据库不可用", "core database down");
+    down.clocks.response_missed = Some(at("02:58:00"));
+    down.links = vec![Link {
+        rule: "os.cpu_busy".into(),
+        subject: Labels::from_pairs([("host", "db-1")]),
+        at: at("02:53:05"),
+        condition: Condition::Breached,
+        value: None,
+    }];
+    let mut taken = incident(3, Level::Two, "db-2", "02:20:00");
+    taken.state = IncidentState::Acknowledged;
+    taken.clocks.acknowledged = Some(at("02:23:00"));
+    taken.acknowledged_by = Some("engineer".to_owned());
+    taken.notes = vec![Note {
+        at: at("02:23:00"),
+        by: "engineer".to_owned(),
+        text: "acknowledged".to_owned(),
+    }];
+    let mut normal_again = incident(5, Level::Three, "st-1", "02:58:30");
+    normal_again.condition = Condition::Clear;
+    let mut closed = incident(1, Level::Three, "st-1", "01:00:00");
+    closed.state = IncidentState::Closed;
+    closed.clocks.closed = Some(at("02:00:00"));
+    let mut watched = incident(2, Level::Three, "st-2", "01:10:00");
+    watched.state = IncidentState::Watching;
+    watched.late = true;
+    watched.clocks.acknowledged = Some(at("01:11:00"));
+    watched.clocks.resolved = Some(at("01:30:00"));
+    watched.clocks.watch_until = Some("2026-11-24T01:40:00Z".parse().unwrap());
+    vec![closed, watched, taken, down, normal_again]
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let account = |(name, role): (&str, Role)| Account {
+            name: name.to_owned(),
+            role,
+            password_hash: password_hash(),
+        };
+        Self {
+            incidents: incidents(),
+            findings: vec![
+                finding(
+                    "fs.usage",
+                    &[("host", "st-1"), ("mountpoint", "/data")],
+                    Condition::Breached,
+                    Some(0.83),
+                ),
+                finding(
+                    "ib.errors",
+                    &[("host", "db-2"), ("device", "mlx5_0")],
+                    Condition::Unknown,
+                    None,
+                ),
+            ],
+            nodes: vec![
+                node("db-2", NodeState::Fresh, Some("02:59:59")),
+                node("db-1", NodeState::Silent, Some("02:52:58")),
+                node("st-1", NodeState::NeverSeen, None),
+            ],
+            rules: vec![
+                rule("os.cpu_busy", "CPU 使用率过高", "CPU busy too long", Tier::Incident),
+                rule("fs.usage", "磁盘使用率超限", "file system too full", Tier::Deviation),
+                rule("ib.errors", "IB 误码率", "InfiniBand error rate", Tier::Advisory),
+            ],
+            contract: Contract::default(),
+            accounts: ROLES.map(account).to_vec(),
+            ready: Ok(()),
+            takes_acts: true,
+            stalls: false,
+            acts: vec![],
+            series: vec![Labels::from_pairs([("__name__", "up"), ("host", "db-1")])],
+        }
+    }
+}
+
+impl Desk for Double {
+    fn steady_now(&self) -> Timestamp {
+        now()
+    }
+
+    fn hospital(&self) -> Text {
+        text("第一人民医院", "First People's Hospital")
+    }
+
+    fn contract(&self) -> Contract {
+        self.read(|s| s.contract.clone())
+    }
+
+    fn incidents(&self) -> Arc<Vec<Incident>> {
+        Arc::new(self.read(|s| s.incidents.clone()))
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        self.read(|s| s.nodes.clone())
+    }
+
+    fn findings(&self) -> Vec<FindingView> {
+        self.read(|s| s.findings.clone())
+    }
+
+    fn rules(&self) -> Arc<[Rule]> {
+        self.read(|s| s.rules.clone()).into()
+    }
+
+    fn act(&self, act: Act) -> ActFuture<'_> {
+        let mut state = self.0.lock().unwrap();
+        if state.stalls {
+            return Box::pin(std::future::pending());
+        }
+        let result = perform(&mut state, &act);
+        state.acts.push(act);
+        Box::pin(async { result })
+    }
+
+    fn series(&self) -> Arc<dyn SeriesReader> {
+        Arc::new(Series(self.read(|s| s.series.clone())))
+    }
+
+    fn account(&self, name: &str) -> Option<Account> {
+        self.read(|s| s.accounts.iter().find(|a| a.name == name).cloned())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.read(|s| s.ready.clone())
+    }
+
+    fn self_metrics(&self) -> Vec<SelfMetric> {
+        vec![SelfMetric {
+            name: "wardround_ingest_batches_total".to_owned(),
+            help: "Batches taken".to_owned(),
+            kind: SelfMetricKind::Counter,
+            values: vec![(Labels::from_pairs([("host", "a\"b\\c\nd")]), 42.0)],
+        }]
+    }
+}
+
+fn perform(state: &mut State, act: &Act) -> Result<Incident, ActError> {
+    if !state.takes_acts {
+        return Err(ActError::Unavailable("the journal is full".to_owned()));
+    }
+    let id = act.incident();
+    let found = state.incidents.iter_mut().find(|i| i.id == id);
+    let incident = found.ok_or(ActRefused::Unknown(id))?;
+    let wrong_state = ActRefused::WrongState {
+        incident: id,
+        state: incident.state.to_string(),
+        hint: "look at its state".to_owned(),
+    };
+    match act {
+        Act::Acknowledge { .. } if incident.state != IncidentState::Open => Err(wrong_state.into()),
+        Act::Resolve { fix, .. } if fix.is_empty() => Err(ActRefused::Missing("fix").into()),
+        Act::Resolve { .. } if incident.condition != Condition::Clear => {
+            Err(ActRefused::StillBreached { incident: id, why: "os.cpu_busy is 0.94".to_owned() }
+                .into())
+        }
+        Act::Verify { .. } if incident.state != IncidentState::Resolved => Err(wrong_state.into()),
+        Act::Acknowledge { by, .. } => {
+            incident.state = IncidentState::Acknowledged;
+            incident.acknowledged_by = Some(by.clone());
+            incident.clocks.acknowledged = Some(now());
+            Ok(incident.clone())
+        }
+        Act::Resolve { fix, .. } => {
+            incident.state = IncidentState::Resolved;
+            incident.fix = Some(fix.clone());
+            incident.clocks.resolved = Some(now());
+            Ok(incident.clone())
+        }
+        Act::Verify { .. } => {
+            incident.state = IncidentState::Verifying;
+            Ok(incident.clone())
+        }
+    }
+}
+
+struct Series(Vec<Labels>);
+
+impl SeriesReader for Series {
+    fn select(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Vec<SeriesData> {
+        let matching = self.0.iter().filter(|l| matchers.iter().all(|m| m.matches(l)));
+        let inside = (from..=to).contains(&now());
+        let data = matching
+            .filter(|_| inside)
+            .map(|labels| SeriesData { labels: labels.clone(), samples: vec![(now(), 1.0)] });
+        data.collect()
+    }
+}

@@ -1,0 +1,17 @@
+//! The router and the server against a double of the daemon.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the parts that the tests share may fail a test too"
+)]
+
+mod acts;
+mod auth;
+mod client;
+mod desk;
+mod limits;
+mod metrics;
+mod page;
+mod prometheus;
+mod reads;
+mod serve;

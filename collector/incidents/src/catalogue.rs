@@ -1,0 +1,110 @@
+//! What the machine knows of rules and causes: texts, clauses, explanations.
+
+use crate::cause::Cause;
+use collector_domain::{ExplainedBy, Rule, Text};
+use shared_model::Level;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(crate) const INSTANCE_UP: &str = "db.instance_up";
+pub(crate) const WRITABLE: &str = "db.writable";
+pub(crate) const STANDBY_USABLE: &str = "db.standby_usable";
+pub(crate) const REPLICATION: &str = "db.replication";
+pub(crate) const CORE_SERVICE_UP: &str = "core.service_up";
+pub(crate) const NODE_SILENT: &str = "monitoring.node_silent";
+pub(crate) const PROBE_DATA: &str = "monitoring.probe_data";
+
+/// Rules that classify a declared database service and open nothing by themselves there.
+pub(crate) const SERVICE_RULES: [&str; 5] =
+    [INSTANCE_UP, WRITABLE, STANDBY_USABLE, REPLICATION, CORE_SERVICE_UP];
+
+/// Those of them that are linked to the service's incident.
+pub(crate) const SERVICE_LINKS: [&str; 3] = [INSTANCE_UP, REPLICATION, CORE_SERVICE_UP];
+
+/// The rules in force, by id, with the explanations that the machine itself adds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalogue {
+    rules: BTreeMap<Arc<str>, Rule>,
+    depths: BTreeMap<Arc<str>, usize>,
+}
+
+impl Catalogue {
+    pub(crate) fn new(rules: &[Rule]) -> Self {
+        let mut by_id: BTreeMap<Arc<str>, Rule> =
+            rules.iter().map(|r| (Arc::clone(&r.id), r.clone())).collect();
+        for rule in by_id.values_mut() {
+            add_explanations(rule);
+        }
+        let depths = depths(&by_id);
+        Self { rules: by_id, depths }
+    }
+
+    pub(crate) fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.get(id)
+    }
+
+    /// 0 for a rule that nothing explains, else one more than its deepest cause: causes are raised before symptoms.
+    pub(crate) fn depth(&self, id: &str) -> usize {
+        self.depths.get(id).copied().unwrap_or(0)
+    }
+
+    /// Title and runbook of an incident with this cause and level.
+    pub(crate) fn texts(&self, cause: &str, level: Level) -> (Text, Text) {
+        if let Some(cause) = Cause::from_id(cause) {
+            return (cause.title(), cause.advice());
+        }
+        let rule = self.rules.get(cause);
+        let advice = rule.map_or_else(|| text("", ""), |r| r.advice.clone());
+        let title = match rule {
+            _ if cause == NODE_SILENT && level <= Level::Two => text(
+                "状态未知：节点失联且无旁证",
+                "State unknown: node silent and no second witness",
+            ),
+            _ if cause == NODE_SILENT => text(
+                "监控盲区：节点失联，旁证显示其仍在运行",
+                "Monitoring gap: node silent while a second witness sees it alive",
+            ),
+            Some(rule) => rule.title.clone(),
+            None => text(cause, cause),
+        };
+        (title, advice)
+    }
+}
+
+/// The pack may say the same; said here they hold for every pack.
+fn add_explanations(rule: &mut Rule) {
+    let label = match &*rule.id {
+        PROBE_DATA => "host",
+        INSTANCE_UP | REPLICATION => "instance",
+        CORE_SERVICE_UP => "service",
+        _ => return,
+    };
+    // A silent node explains its missing probes. One undeclared instance or service that several witnesses see
+    // down is one incident: the first witness' finding explains the others'.
+    let by = if label == "host" { Arc::from(NODE_SILENT) } else { Arc::clone(&rule.id) };
+    if !rule.explained_by.iter().any(|e| e.rule == by) {
+        let on = BTreeMap::from([(label.to_owned(), format!("{{{label}}}"))]);
+        rule.explained_by.push(ExplainedBy { rule: by, on });
+    }
+}
+
+fn depths(rules: &BTreeMap<Arc<str>, Rule>) -> BTreeMap<Arc<str>, usize> {
+    let mut depths: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    // As many rounds as the longest chain can have; a cycle stops there too.
+    for _ in 0..rules.len().min(8) {
+        let last = depths.clone();
+        for (id, rule) in rules {
+            let causes = rule.explained_by.iter().filter(|e| e.rule != *id);
+            let depth = causes.map(|e| 1 + last.get(&e.rule).copied().unwrap_or(0)).max();
+            depths.insert(Arc::clone(id), depth.unwrap_or(0));
+        }
+        if depths == last {
+            break;
+        }
+    }
+    depths
+}
+
+fn text(zh: &str, en: &str) -> Text {
+    Text { zh: zh.to_owned(), en: en.to_owned() }
+}

@@ -1,0 +1,38 @@
+//! Everything the machine remembers: the collector's snapshot of it.
+
+use crate::standing::Standings;
+use collector_domain::{Incident, IncidentId};
+use serde::{Deserialize, Serialize};
+use shared_model::{Labels, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// The machine's memory. Its shape may change with a release; what is for ever is the ledger.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct MachineState {
+    /// The newest steady time seen.
+    pub(crate) now: Timestamp,
+    /// The number given last; 0 before the first incident.
+    pub(crate) last_number: u64,
+    /// Unfinished incidents and the last closed ones.
+    pub(crate) incidents: BTreeMap<IncidentId, Incident>,
+    /// Closed incidents in the order of closing.
+    pub(crate) closed: VecDeque<IncidentId>,
+    /// Where the rules stand.
+    pub(crate) standings: Standings,
+    /// Database service -> the instance that acts as its primary, when that is not the declared one.
+    pub(crate) acting_primaries: BTreeMap<String, String>,
+    /// The last act of a person on each unfinished incident.
+    pub(crate) last_acts: BTreeMap<IncidentId, LastAct>,
+    /// Breaches that wait for the decision whether their node is silent: rule and subject.
+    pub(crate) deferred: BTreeSet<(Arc<str>, Labels)>,
+    /// How many advisories and deviations were left out of the list because it was full.
+    pub(crate) deviations_left_out: u64,
+}
+
+/// Who acted last, and when.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct LastAct {
+    pub(crate) by: String,
+    pub(crate) at: Timestamp,
+}

@@ -1,0 +1,10 @@
+//! The incident machine from outside: timelines as data, faults in every order, properties over random histories.
+
+mod acts;
+mod clocks;
+mod faults;
+mod pack;
+mod properties;
+mod services;
+mod silence;
+mod timeline;

@@ -1,0 +1,108 @@
+//! Where every rule stands on every subject, whichever partition judges it.
+
+use super::plan::Plans;
+use crate::machine::Machine;
+use collector_domain::{Condition, Finding, Judgement};
+use shared_model::{Labels, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A subject that is not breached and was not heard of for a day is left out of snapshots: the device is gone.
+const FORGET_AFTER: Duration = Duration::from_secs(86_400);
+
+/// Number of a cell; valid as long as its [`Cells`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct CellId(u32);
+
+/// One machine with its place.
+#[derive(Debug)]
+struct Cell {
+    rule: u16,
+    subject: Labels,
+    machine: Machine,
+}
+
+/// All machines. A cell is never taken away within a run: there are never more than series that ingest let in.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    cells: Vec<Cell>,
+    index: BTreeMap<(u16, Labels), CellId>,
+}
+
+impl Cells {
+    /// The cell of a rule and subject, new if there was none.
+    pub(super) fn ensure(&mut self, rule: u16, subject: &Labels, now: Timestamp) -> CellId {
+        let key = (rule, subject.clone());
+        match self.index.get(&key) {
+            Some(&cell) => cell,
+            None => self.insert(key, Machine::new(now)),
+        }
+    }
+
+    /// Puts in a machine as it was kept.
+    pub(super) fn insert(&mut self, key: (u16, Labels), machine: Machine) -> CellId {
+        let id = CellId(u32::try_from(self.cells.len()).expect("series ids are 32 bits"));
+        self.cells.push(Cell { rule: key.0, subject: key.1.clone(), machine });
+        self.index.insert(key, id);
+        id
+    }
+
+    pub(super) fn machine(&mut self, cell: CellId) -> &mut Machine {
+        let cell = self.cells.get_mut(cell.0 as usize);
+        &mut cell.expect("a cell is never taken away").machine
+    }
+
+    pub(super) fn tick(&mut self, plans: &Plans, now: Timestamp, out: &mut Vec<Finding>) {
+        for cell in &mut self.cells {
+            let Some(plan) = plans.get(cell.rule) else {
+                continue;
+            };
+            if let Some(change) = cell.machine.tick(&plan.terms, now) {
+                out.push(change.finding(&plan.id, &cell.subject, now));
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self, now: Timestamp) {
+        self.cells.iter_mut().for_each(|cell| cell.machine.resume(now));
+    }
+
+    /// Forgets the event time of what `host` decides on `instance`, alone or among other witnesses.
+    pub(super) fn rewind(&mut self, instance: &str, host: &str) {
+        for cell in &mut self.cells {
+            let subject = &cell.subject;
+            if subject.get("instance") == Some(instance)
+                && subject.get("host").is_none_or(|other| other == host)
+            {
+                cell.machine.rewind();
+            }
+        }
+    }
+
+    pub(super) fn judgement(&self, rule: u16, subject: &Labels) -> Option<Judgement> {
+        let cell = self.index.get(&(rule, subject.clone()))?;
+        Some(self.cells.get(cell.0 as usize)?.machine.judgement())
+    }
+
+    /// Where `rule` stands, in order of subject.
+    pub(super) fn conditions(&self, rule: u16) -> impl Iterator<Item = (&Labels, Judgement)> {
+        let first = (rule, Labels::default());
+        self.index
+            .range(first..)
+            .take_while(move |((r, _), _)| *r == rule)
+            .filter_map(|(_, cell)| self.cells.get(cell.0 as usize))
+            .map(|cell| (&cell.subject, cell.machine.judgement()))
+    }
+
+    /// Everything worth keeping over a restart, in order of rule and subject.
+    pub(super) fn kept(&self, now: Timestamp) -> impl Iterator<Item = (u16, &Labels, &Machine)> {
+        self.index
+            .values()
+            .filter_map(|cell| self.cells.get(cell.0 as usize))
+            .filter(move |cell| {
+                cell.machine.judgement().condition == Condition::Breached
+                    || now.since(cell.machine.heard_at()) <= FORGET_AFTER
+            })
+            .map(|cell| (cell.rule, &cell.subject, &cell.machine))
+    }
+}

@@ -1,0 +1,136 @@
+//! Silence of hosts: the one rule that no value can decide.
+
+use super::plan::{Plan, silence_limit};
+use collector_domain::{Condition, Contract, Finding, Judgement};
+use serde::{Deserialize, Serialize};
+use shared_model::{Labels, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A host and when it was heard last, on the collector's clock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Host {
+    heard: Timestamp,
+    subject: Labels,
+    silent: bool,
+}
+
+/// All hosts that were ever heard.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    hosts: BTreeMap<Box<str>, Host>,
+    /// Identity labels by host, for hosts that are not heard yet.
+    described: BTreeMap<Box<str>, Labels>,
+    limit: Duration,
+}
+
+impl Hosts {
+    pub(super) fn new(contract: &Contract) -> Self {
+        Self { hosts: BTreeMap::new(), described: BTreeMap::new(), limit: silence_limit(contract) }
+    }
+
+    /// Learns hospital and appliance of a host from one of its own series.
+    pub(super) fn describe(&mut self, labels: &Labels) {
+        let Some(host) = labels.get("host") else {
+            return;
+        };
+        if labels.get("instance") != Some(host) || self.described.contains_key(host) {
+            return;
+        }
+        let identity = ["hospital", "appliance", "host", "instance"];
+        let subject = labels.only(|name| identity.contains(&name));
+        // The subject of an open finding must not change under it.
+        if let Some(known) = self.hosts.get_mut(host).filter(|known| !known.silent) {
+            known.subject = subject.clone();
+        }
+        self.described.insert(host.into(), subject);
+    }
+
+    /// A host was heard. The first time is not a change: it starts clear.
+    pub(super) fn heard(
+        &mut self,
+        host: &str,
+        now: Timestamp,
+        plan: Option<&Plan>,
+        out: &mut Vec<Finding>,
+    ) {
+        let Some(known) = self.hosts.get_mut(host) else {
+            let minimal = || Labels::from_pairs([("host", host), ("instance", host)]);
+            let subject = self.described.get(host).cloned();
+            self.hosts.insert(
+                host.into(),
+                Host { heard: now, subject: subject.unwrap_or_else(minimal), silent: false },
+            );
+            return;
+        };
+        known.heard = known.heard.max(now);
+        if std::mem::take(&mut known.silent)
+            && let Some(plan) = plan
+        {
+            out.push(finding(plan, known, Condition::Clear, now));
+        }
+    }
+
+    pub(super) fn tick(&mut self, plan: &Plan, now: Timestamp, out: &mut Vec<Finding>) {
+        for host in self.hosts.values_mut() {
+            if !host.silent && now.since(host.heard) >= self.limit {
+                host.silent = true;
+                out.push(finding(plan, host, Condition::Breached, now));
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self, now: Timestamp) {
+        for host in self.hosts.values_mut() {
+            host.heard = host.heard.max(now);
+        }
+    }
+
+    pub(super) fn retire(&mut self, host: &str) {
+        self.hosts.remove(host);
+    }
+
+    /// Where the rule stands on every host, in order of subject.
+    pub(super) fn conditions(&self, now: Timestamp) -> impl Iterator<Item = (&Labels, Judgement)> {
+        let mut all: Vec<_> =
+            self.hosts.values().map(|host| (&host.subject, host.judgement(now))).collect();
+        all.sort_by_key(|(subject, _)| *subject);
+        all.into_iter()
+    }
+
+    pub(super) fn judgement(&self, subject: &Labels, now: Timestamp) -> Option<Judgement> {
+        Some(self.hosts.get(subject.get("host")?)?.judgement(now))
+    }
+
+    pub(super) fn kept(&self) -> &BTreeMap<Box<str>, Host> {
+        &self.hosts
+    }
+
+    pub(super) fn put(&mut self, hosts: BTreeMap<Box<str>, Host>) {
+        self.hosts = hosts;
+    }
+}
+
+impl Host {
+    fn judgement(&self, now: Timestamp) -> Judgement {
+        Judgement {
+            condition: if self.silent { Condition::Breached } else { Condition::Clear },
+            judged_at: self.heard,
+            within_limit: !self.silent,
+            value: Some(now.since(self.heard).as_secs_f64()),
+        }
+    }
+}
+
+fn finding(plan: &Plan, host: &Host, condition: Condition, now: Timestamp) -> Finding {
+    Finding {
+        rule: Arc::clone(&plan.id),
+        subject: host.subject.clone(),
+        condition,
+        since: host.heard,
+        at: now,
+        value: Some(now.since(host.heard).as_secs_f64()),
+        no_data: condition == Condition::Breached,
+    }
+}
