@@ -66,7 +66,9 @@ pub async fn serve(
         let (acceptor, handshakes) = (acceptor.clone(), Arc::clone(&handshakes));
         let router = router.clone();
         tokio::spawn(async move {
-            if let Some((stream, certificate)) = handshake(stream, address, &acceptor, &handshakes).await {
+            if let Some((stream, certificate)) =
+                handshake(stream, address, &acceptor, &handshakes).await
+            {
                 http(stream, Peer { address, certificate }, router).await;
             }
             drop(place);
@@ -123,7 +125,8 @@ async fn http(stream: Tls, peer: Peer, router: Router) {
         .max_concurrent_streams(16)
         .max_header_list_size(16 << 10)
         .max_pending_accept_reset_streams(Some(20));
-    let served = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
+    let served =
+        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
     if let Err(error) = served {
         tracing::debug!(%address, %error, "connection ended");
     }

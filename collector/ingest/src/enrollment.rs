@@ -80,9 +80,9 @@ impl EnrollmentService {
         decide: impl FnOnce(&dyn Registrar) -> Result<Granted, NotGranted> + Send + 'static,
     ) -> Result<Result<Granted, NotGranted>, Status> {
         let registrar = Arc::clone(&self.registrar);
-        tokio::task::spawn_blocking(move || decide(&*registrar))
-            .await
-            .map_err(|_| Status::internal("the request could not be decided; see the collector's log"))
+        tokio::task::spawn_blocking(move || decide(&*registrar)).await.map_err(|_| {
+            Status::internal("the request could not be decided; see the collector's log")
+        })
     }
 }
 
@@ -97,7 +97,9 @@ impl Enrollment for EnrollmentService {
             text => text.parse().map(Some),
         };
         let decided = match identity {
-            Err(error) => Err(NotGranted { code: RefusalCode::Identity, detail: format!("{error}") }),
+            Err(error) => {
+                Err(NotGranted { code: RefusalCode::Identity, detail: format!("{error}") })
+            }
             Ok(identity) => {
                 let offer = JoinOffer {
                     token_id: message.token_id,
@@ -109,14 +111,21 @@ impl Enrollment for EnrollmentService {
             }
         };
         match &decided {
-            Ok(granted) => tracing::info!(%address, token_id, node = %granted.identity, "node joined"),
-            Err(refused) => tracing::warn!(%address, token_id, code = ?refused.code, detail = refused.detail, "refused a join"),
+            Ok(granted) => {
+                tracing::info!(%address, token_id, node = %granted.identity, "node joined");
+            }
+            Err(refused) => {
+                tracing::warn!(%address, token_id, code = ?refused.code, detail = refused.detail, "refused a join");
+            }
         }
         let outcome = match decided {
             Ok(granted) => wire::join_reply::Outcome::Granted(granted.into()),
             Err(refused) => wire::join_reply::Outcome::Refused(refused.into()),
         };
-        Ok(Response::new(JoinReply { wall_us: self.clock.wall().as_micros(), outcome: Some(outcome) }))
+        Ok(Response::new(JoinReply {
+            wall_us: self.clock.wall().as_micros(),
+            outcome: Some(outcome),
+        }))
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<RenewReply>, Status> {
@@ -130,19 +139,29 @@ impl Enrollment for EnrollmentService {
         };
         let decided = self.decide(move |registrar| registrar.renew(&offer)).await?;
         match &decided {
-            Ok(granted) => tracing::info!(%address, node = %granted.identity, "certificate renewed"),
-            Err(refused) => tracing::warn!(%address, code = ?refused.code, detail = refused.detail, "refused a renewal"),
+            Ok(granted) => {
+                tracing::info!(%address, node = %granted.identity, "certificate renewed");
+            }
+            Err(refused) => {
+                tracing::warn!(%address, code = ?refused.code, detail = refused.detail, "refused a renewal");
+            }
         }
         let outcome = match decided {
             Ok(granted) => wire::renew_reply::Outcome::Granted(granted.into()),
             Err(refused) => wire::renew_reply::Outcome::Refused(refused.into()),
         };
-        Ok(Response::new(RenewReply { wall_us: self.clock.wall().as_micros(), outcome: Some(outcome) }))
+        Ok(Response::new(RenewReply {
+            wall_us: self.clock.wall().as_micros(),
+            outcome: Some(outcome),
+        }))
     }
 }
 
 fn address<T>(request: &Request<T>) -> String {
-    request.extensions().get::<Peer>().map_or_else(|| "unknown".to_owned(), |p| p.address.to_string())
+    request
+        .extensions()
+        .get::<Peer>()
+        .map_or_else(|| "unknown".to_owned(), |p| p.address.to_string())
 }
 
 impl From<Granted> for wire::Granted {

@@ -20,7 +20,10 @@ const ENROLLMENT_WITHIN: Duration = Duration::from_secs(10);
 pub fn router(enrollment: EnrollmentService, session: SessionService) -> Router {
     let limits = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(|error: tower::BoxError| async move {
-            Status::unavailable(format!("too many joins at once, try again in a few seconds ({error})")).into_http::<axum::body::Body>()
+            Status::unavailable(format!(
+                "too many joins at once, try again in a few seconds ({error})"
+            ))
+            .into_http::<axum::body::Body>()
         }))
         .load_shed()
         .concurrency_limit(ENROLLMENTS_MAX)

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use prost::Message as _;
 use proto::wire::session_server::Session;
 use proto::wire::{self, Down, NackCode, Up};
-use proto::{ClockReading, Hello, PROTOCOL, Welcome, clock_from_wire, down, gap_from_wire, ranges_to_wire};
+use proto::{
+    ClockReading, Hello, PROTOCOL, Welcome, clock_from_wire, down, gap_from_wire, ranges_to_wire,
+};
 use shared_model::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,7 +115,9 @@ impl Conversation {
             .await
             .map_err(|_| Status::deadline_exceeded("no Hello within 5 s"))??;
         let Some(Up { message: Some(wire::up::Message::Hello(hello)) }) = first else {
-            return Err(Status::failed_precondition("the first message of a session must be Hello"));
+            return Err(Status::failed_precondition(
+                "the first message of a session must be Hello",
+            ));
         };
         let hello = Hello::try_from(hello).map_err(invalid)?;
         if hello.identity != self.node.identity {
@@ -185,7 +189,8 @@ impl Conversation {
                 }
                 message = tokio::time::timeout(SILENT_MAX, up.message()) => message,
             };
-            let message = message.map_err(|_| Status::deadline_exceeded("nothing heard for 30 s"))?;
+            let message =
+                message.map_err(|_| Status::deadline_exceeded("nothing heard for 30 s"))?;
             let message = match message {
                 Ok(Some(Up { message: Some(message) })) => message,
                 // A message of a kind this build does not know: later versions may send it.
@@ -203,13 +208,26 @@ impl Conversation {
         }
     }
 
-    async fn take(&self, message: wire::up::Message, validator: &mut Validator) -> Result<(), Status> {
+    async fn take(
+        &self,
+        message: wire::up::Message,
+        validator: &mut Validator,
+    ) -> Result<(), Status> {
         let session = self.id;
         match message {
             wire::up::Message::Batch(batch) => match validator.batch(&batch) {
                 Ok((seq, lane, decoded)) => {
                     let wire::Batch { raw_len, crc32c, zbody: body, .. } = batch;
-                    self.tell(Inbound::Batch { session, seq, lane, raw_len, crc32c, body, batch: decoded }).await
+                    self.tell(Inbound::Batch {
+                        session,
+                        seq,
+                        lane,
+                        raw_len,
+                        crc32c,
+                        body,
+                        batch: decoded,
+                    })
+                    .await
                 }
                 Err(nack) => self.nack(batch.seq, nack.0, nack.1).await,
             },
@@ -225,9 +243,11 @@ impl Conversation {
             wire::up::Message::Heartbeat(beat) => {
                 let received_us = self.clock.wall().as_micros();
                 clock_from_wire("Heartbeat.clock", beat.clock.as_ref()).map_err(invalid)?;
-                self.tell(Inbound::Heartbeat { session, clock_offset_us: beat.clock_offset_us }).await?;
+                self.tell(Inbound::Heartbeat { session, clock_offset_us: beat.clock_offset_us })
+                    .await?;
                 let clock = Some(self.clocks().into());
-                self.send(down(wire::HeartbeatReply { number: beat.number, received_us, clock })).await
+                self.send(down(wire::HeartbeatReply { number: beat.number, received_us, clock }))
+                    .await
             }
             wire::up::Message::Hello(_) => {
                 Err(Status::failed_precondition("Hello came twice in one session"))
