@@ -1,1 +1,28 @@
-fn main() {}
+//! `wardround-agent`: reads a node every second and sends what it read to the collector. It listens on nothing, runs no
+//! shell, writes only to its own folder and takes no command from the network.
+
+mod batcher;
+mod commands;
+mod config;
+mod exposition;
+mod forwarder;
+mod lanes;
+mod own_metrics;
+mod pace;
+mod plan;
+mod renewal;
+mod report;
+
+use clap::Parser;
+use commands::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            commands::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

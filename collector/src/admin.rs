@@ -83,9 +83,11 @@ impl Admin {
     pub(crate) fn bind(data_dir: &Path) -> anyhow::Result<UnixListener> {
         let path = socket_path(data_dir);
         if path.symlink_metadata().is_ok() {
-            std::fs::remove_file(&path).with_context(|| format!("remove the old {}", path.display()))?;
+            std::fs::remove_file(&path)
+                .with_context(|| format!("remove the old {}", path.display()))?;
         }
-        let listener = UnixListener::bind(&path).with_context(|| format!("listen on {}", path.display()))?;
+        let listener =
+            UnixListener::bind(&path).with_context(|| format!("listen on {}", path.display()))?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
             .with_context(|| format!("set the mode of {}", path.display()))?;
         Ok(listener)
@@ -96,7 +98,8 @@ impl Admin {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let outcome = tokio::time::timeout(ANSWER_WITHIN, self.connection(stream)).await;
+                    let outcome =
+                        tokio::time::timeout(ANSWER_WITHIN, self.connection(stream)).await;
                     if let Ok(Err(error)) = outcome {
                         tracing::warn!(error = format!("{error:#}"), "admin connection failed");
                     }
@@ -132,13 +135,18 @@ impl Admin {
         let now = self.clock.wall();
         match request {
             Request::TokenCreate { node, valid_secs } => {
-                let token = JoinToken::generate(self.authority.pin()).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+                let token = JoinToken::generate(self.authority.pin())
+                    .map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
                 let expires = now.plus(Duration::from_secs(valid_secs));
                 let digest = token_secret_digest(token.secret.expose());
                 tracing::info!(id = token.id, %node, %expires, "join token created");
                 self.settings.issue_token(&token.id, digest, node, expires, now)?;
                 let text: Secret = token.reveal();
-                Ok(Answer::Token { token: text.expose().to_owned(), id: token.id, expires: expires.to_string() })
+                Ok(Answer::Token {
+                    token: text.expose().to_owned(),
+                    id: token.id,
+                    expires: expires.to_string(),
+                })
             }
             Request::UserAdd { name, role, password_hash } => {
                 tracing::info!(name, ?role, "account set");

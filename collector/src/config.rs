@@ -233,7 +233,10 @@ impl Config {
             primary: d.primary.clone(),
             standbys: d.standbys.clone(),
         };
-        let core = |c: &CoreServiceKeys| CoreService { name: c.name.clone(), database: c.database.clone() };
+        let core = |c: &CoreServiceKeys| CoreService {
+            name: c.name.clone(),
+            database: c.database.clone(),
+        };
         Topology {
             databases: self.database_service.iter().map(database).collect(),
             core_services: self.core_service.iter().map(core).collect(),
@@ -242,7 +245,9 @@ impl Config {
 
     fn check(&self, errors: &mut ConfigErrors) {
         let Identity { provider, hospital, appliance, .. } = &self.identity;
-        for (key, part) in [("provider", provider), ("hospital", hospital), ("appliance", appliance)] {
+        for (key, part) in
+            [("provider", provider), ("hospital", hospital), ("appliance", appliance)]
+        {
             if let Err(e) = NodeIdentity::new(part, "x", "x", "x") {
                 errors.add(format!("identity.{key}"), e.to_string());
             }
@@ -275,11 +280,15 @@ impl Config {
         let mut instances = BTreeSet::new();
         for (i, service) in self.database_service.iter().enumerate() {
             if !names.insert(service.name.as_str()) {
-                errors.add(format!("database_service[{i}].name"), format!("'{}' is declared twice", service.name));
+                errors.add(
+                    format!("database_service[{i}].name"),
+                    format!("'{}' is declared twice", service.name),
+                );
             }
             let primary = [(format!("database_service[{i}].primary"), &service.primary)];
             let standbys = service.standbys.iter().enumerate();
-            let standbys = standbys.map(|(s, at)| (format!("database_service[{i}].standbys[{s}]"), at));
+            let standbys =
+                standbys.map(|(s, at)| (format!("database_service[{i}].standbys[{s}]"), at));
             for (path, instance) in primary.into_iter().chain(standbys) {
                 let port = instance.rsplit_once(':').and_then(|(_, p)| p.parse::<u16>().ok());
                 if port.is_none_or(|p| p == 0) {
@@ -292,13 +301,20 @@ impl Config {
         let mut cores = BTreeSet::new();
         for (i, core) in self.core_service.iter().enumerate() {
             if !cores.insert(core.name.as_str()) {
-                errors.add(format!("core_service[{i}].name"), format!("'{}' is declared twice", core.name));
+                errors.add(
+                    format!("core_service[{i}].name"),
+                    format!("'{}' is declared twice", core.name),
+                );
             }
             if !names.contains(core.database.as_str()) {
                 let known: Vec<&str> = names.iter().copied().collect();
                 errors.add(
                     format!("core_service[{i}].database"),
-                    format!("no [[database_service]] is named '{}'; known: {}", core.database, known.join(", ")),
+                    format!(
+                        "no [[database_service]] is named '{}'; known: {}",
+                        core.database,
+                        known.join(", ")
+                    ),
                 );
             }
         }
@@ -312,7 +328,9 @@ mod tests {
     fn faults(text: &str) -> Vec<String> {
         let config = match shared_runtime::config::parse::<Config>(text) {
             Ok(config) => config,
-            Err(errors) => return errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect(),
+            Err(errors) => {
+                return errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect();
+            }
         };
         let mut errors = ConfigErrors::default();
         config.check(&mut errors);
@@ -338,7 +356,12 @@ mod tests {
         let paths: Vec<&str> = found.iter().filter_map(|f| f.split(": ").next()).collect();
         assert_eq!(
             paths,
-            ["identity.hospital", "contract.time_scale", "database_service[0].primary", "core_service[0].database"]
+            [
+                "identity.hospital",
+                "contract.time_scale",
+                "database_service[0].primary",
+                "core_service[0].database"
+            ]
         );
     }
 
@@ -346,7 +369,11 @@ mod tests {
     #[test]
     fn time_scale_has_limits() {
         for (scale, ok) in [(0, false), (1, true), (1000, true), (1001, false)] {
-            assert_eq!(faults(&format!("[contract]\ntime_scale = {scale}")).is_empty(), ok, "{scale}");
+            assert_eq!(
+                faults(&format!("[contract]\ntime_scale = {scale}")).is_empty(),
+                ok,
+                "{scale}"
+            );
         }
     }
 }

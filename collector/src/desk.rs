@@ -2,7 +2,8 @@
 
 use crate::engine::{Command, NodeStatus, Published, Settings};
 use collector_api::{
-    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric, SelfMetricKind,
+    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric,
+    SelfMetricKind,
 };
 use collector_domain::{Act, Contract, Incident, Judgement, Rule, SeriesReader, Text};
 use shared_model::{Clock, Labels, Timestamp};
@@ -121,13 +122,43 @@ impl Desk for CollectorDesk {
         };
         use SelfMetricKind::{Counter, Gauge};
         vec![
-            one("wardround_collector_samples_total", "Samples taken since the start", Counter, totals.samples),
-            one("wardround_collector_batches_total", "Batches taken since the start", Counter, totals.batches),
-            one("wardround_collector_duplicates_total", "Records that came again and were not taken twice", Counter, totals.duplicates),
-            one("wardround_collector_groups_total", "Groups journalled with one fdatasync each", Counter, totals.groups),
+            one(
+                "wardround_collector_samples_total",
+                "Samples taken since the start",
+                Counter,
+                totals.samples,
+            ),
+            one(
+                "wardround_collector_batches_total",
+                "Batches taken since the start",
+                Counter,
+                totals.batches,
+            ),
+            one(
+                "wardround_collector_duplicates_total",
+                "Records that came again and were not taken twice",
+                Counter,
+                totals.duplicates,
+            ),
+            one(
+                "wardround_collector_groups_total",
+                "Groups journalled with one fdatasync each",
+                Counter,
+                totals.groups,
+            ),
             one("wardround_collector_sessions", "Open agent sessions", Gauge, totals.sessions),
-            one("wardround_collector_journal_bytes", "Size of the journal at the last state file", Gauge, totals.journal_bytes),
-            one("wardround_collector_ledger_entries", "Entries of the ledger at the last state file", Gauge, totals.ledger_entries),
+            one(
+                "wardround_collector_journal_bytes",
+                "Size of the journal at the last state file",
+                Gauge,
+                totals.journal_bytes,
+            ),
+            one(
+                "wardround_collector_ledger_entries",
+                "Entries of the ledger at the last state file",
+                Gauge,
+                totals.ledger_entries,
+            ),
             SelfMetric {
                 name: "wardround_collector_time_seconds".to_owned(),
                 help: "The collector's wall clock".to_owned(),

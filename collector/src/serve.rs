@@ -33,11 +33,9 @@ pub(crate) fn run(config: Config) -> anyhow::Result<()> {
     let level = config.log.level.as_deref().unwrap_or("info");
     shared_runtime::telemetry::init(level, config.log.format)?;
     let data = config.data_dir();
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&data)
-        .with_context(|| format!("make the data folder {}: name another with data_dir", data.display()))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&data).with_context(|| {
+        format!("make the data folder {}: name another with data_dir", data.display())
+    })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -93,7 +91,8 @@ async fn serve(
     commands: mpsc::Sender<Command>,
 ) -> anyhow::Result<()> {
     let data = config.data_dir();
-    let authority = Arc::new(Authority::open(&data, clock.wall()).context("open the certificate authority")?);
+    let authority =
+        Arc::new(Authority::open(&data, clock.wall()).context("open the certificate authority")?);
     let (issued, key) = authority
         .issue_server(&config.api.names, clock.wall(), SERVER_CERTIFICATE_DAYS)
         .context("issue the collector's certificate")?;
@@ -117,22 +116,31 @@ async fn serve(
         EnrollmentService::new(registrar, Arc::clone(&clock)),
         SessionService::new(inbound, Arc::clone(&clock)),
     );
-    let router = collector_api::router(Arc::new(desk), Arc::clone(&clock), &collector_api::Options::default())
-        .context("prepare the API")?;
+    let router = collector_api::router(
+        Arc::new(desk),
+        Arc::clone(&clock),
+        &collector_api::Options::default(),
+    )
+    .context("prepare the API")?;
     let (stop, stopped) = watch::channel(false);
     let wait = |mut stopped: watch::Receiver<bool>| async move {
         // An error means that the sender is gone, which ends the service as well.
         drop(stopped.wait_for(|stop| *stop).await);
     };
-    let agents = tokio::spawn(collector_ingest::serve(agents, Arc::new(agents_tls), services, wait(stopped.clone())));
-    let people = tokio::spawn(collector_api::serve(people, Arc::new(api_tls), router, wait(stopped)));
+    let agents = tokio::spawn(collector_ingest::serve(
+        agents,
+        Arc::new(agents_tls),
+        services,
+        wait(stopped.clone()),
+    ));
+    let people =
+        tokio::spawn(collector_api::serve(people, Arc::new(api_tls), router, wait(stopped)));
     let admin = tokio::spawn(Admin { settings, authority, clock }.serve(admin));
     tracing::info!(agents = %listening.0, people = %listening.1, data = %data.display(), "collector is running");
 
     let why = signalled(&commands).await?;
     tracing::info!(why, "stopping");
-    // Nobody listens when both services have ended by themselves.
-    drop(stop.send(true));
+    stop.send_replace(true);
     admin.abort();
     for service in [agents, people] {
         if tokio::time::timeout(DRAIN, service).await.is_err() {
@@ -143,15 +151,19 @@ async fn serve(
 }
 
 async fn bind(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen on {address}: is another collector running? choose another with {key}"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("listen on {address}: is another collector running? choose another with {key}")
+    })
 }
 
 /// Where this run listens, for scripts that let the system choose a port by writing 0.
-fn write_ports(data: &Path, (agents, people): (std::net::SocketAddr, std::net::SocketAddr)) -> anyhow::Result<()> {
+fn write_ports(
+    data: &Path,
+    (agents, people): (std::net::SocketAddr, std::net::SocketAddr),
+) -> anyhow::Result<()> {
     let text = format!("agents={agents}\napi={people}\n");
-    shared_runtime::replace_file(&data.join("listening"), text.as_bytes(), 0o644).context("write the ports in use")
+    shared_runtime::replace_file(&data.join("listening"), text.as_bytes(), 0o644)
+        .context("write the ports in use")
 }
 
 async fn signalled(commands: &mpsc::Sender<Command>) -> anyhow::Result<&'static str> {

@@ -113,6 +113,69 @@ fn lookback_is_open_on_the_left() {
     assert!(answer(&store, "a", -1).is_empty());
 }
 
+/// Expressions over the documented series, and the answer to each at 5 s.
+const MATCHING: &[(&str, &[&str])] = &[
+    (
+        "errors{code=\"500\"} / ignoring(code) requests",
+        &["{method=\"get\"} 0.04", "{method=\"post\"} 0.05"],
+    ),
+    (
+        "errors / ignoring(code) group_left requests",
+        &[
+            "{code=\"404\",method=\"get\"} 0.05",
+            "{code=\"404\",method=\"post\"} 0.175",
+            "{code=\"500\",method=\"get\"} 0.04",
+            "{code=\"500\",method=\"post\"} 0.05",
+        ],
+    ),
+    ("requests * on (method) group_left (owner) info", &["{method=\"get\",owner=\"x\"} 600"]),
+    ("info * on (method) group_right (owner) requests", &["{method=\"get\",owner=\"x\"} 600"]),
+    ("requests > 100 < 200", &["requests{method=\"post\"} 120"]),
+    ("100 < requests{method=~\"p.*\"}", &["requests{method=\"post\"} 120"]),
+    ("requests{method=\"del\"} > bool 100", &["{method=\"del\"} 0"]),
+    ("requests unless on (method) errors", &["requests{method=\"del\"} 34"]),
+    ("sum(errors) or on () requests", &["{} 84"]),
+    ("requests{method=\"del\"} and on () errors", &["requests{method=\"del\"} 34"]),
+    ("sum by (code) (errors)", &["{code=\"404\"} 51", "{code=\"500\"} 30", "{code=\"501\"} 3"]),
+    (
+        "count without (code) (errors)",
+        &["{method=\"get\"} 2", "{method=\"post\"} 2", "{method=\"put\"} 1"],
+    ),
+    ("-requests{method=\"del\"} + 2 ^ 3 ^ 0", &["{method=\"del\"} -32"]),
+    ("absent(nothing{x=\"1\",y!=\"2\"})", &["{x=\"1\"} 1"]),
+    ("absent(requests)", &[]),
+    ("time() + 0.5", &["5.5"]),
+    ("timestamp(requests{method=\"del\"})", &["{method=\"del\"} 0"]),
+    ("timestamp(-requests{method=\"del\"})", &["{method=\"del\"} 5"]),
+    (
+        "errors / ignoring (code) requests",
+        &[
+            "several series on the left side have the matching labels {method=\"get\"}: at most one may, or use group_left or group_right",
+        ],
+    ),
+    (
+        "requests / on (method) errors",
+        &[
+            "several series on the right side have the matching labels {method=\"get\"}: at most one may, or use group_left or group_right",
+        ],
+    ),
+    (
+        "requests / on (method) group_left errors",
+        &[
+            "several series on the one side have the matching labels {method=\"get\"}: at most one may, or use group_left or group_right",
+        ],
+    ),
+    (
+        "abs({__name__=~\"info|requests\",owner!=\"x\"} or info{owner=\"x\"} * 1)",
+        &[
+            "{method=\"del\"} 34",
+            "{method=\"get\"} 600",
+            "{method=\"get\",owner=\"x\"} 1",
+            "{method=\"post\"} 120",
+        ],
+    ),
+];
+
 /// Scenario: Prometheus' documented example of vector matching (querying/operators) and its neighbours. Guarantees: the
 /// documented results, labels included, and the documented errors.
 #[test]
@@ -128,68 +191,8 @@ fn vectors_match_as_documented() {
         series("requests{method=post}", 10, "120"),
         series("info{method=get,owner=x}", 10, "1"),
     ]);
-    for (text, expected) in [
-        (
-            "errors{code=\"500\"} / ignoring(code) requests",
-            &["{method=\"get\"} 0.04", "{method=\"post\"} 0.05"][..],
-        ),
-        (
-            "errors / ignoring(code) group_left requests",
-            &[
-                "{code=\"404\",method=\"get\"} 0.05",
-                "{code=\"404\",method=\"post\"} 0.175",
-                "{code=\"500\",method=\"get\"} 0.04",
-                "{code=\"500\",method=\"post\"} 0.05",
-            ],
-        ),
-        ("requests * on (method) group_left (owner) info", &["{method=\"get\",owner=\"x\"} 600"]),
-        ("info * on (method) group_right (owner) requests", &["{method=\"get\",owner=\"x\"} 600"]),
-        ("requests > 100 < 200", &["requests{method=\"post\"} 120"]),
-        ("100 < requests{method=~\"p.*\"}", &["requests{method=\"post\"} 120"]),
-        ("requests{method=\"del\"} > bool 100", &["{method=\"del\"} 0"]),
-        ("requests unless on (method) errors", &["requests{method=\"del\"} 34"]),
-        ("sum(errors) or on () requests", &["{} 84"]),
-        ("requests{method=\"del\"} and on () errors", &["requests{method=\"del\"} 34"]),
-        ("sum by (code) (errors)", &["{code=\"404\"} 51", "{code=\"500\"} 30", "{code=\"501\"} 3"]),
-        (
-            "count without (code) (errors)",
-            &["{method=\"get\"} 2", "{method=\"post\"} 2", "{method=\"put\"} 1"],
-        ),
-        ("-requests{method=\"del\"} + 2 ^ 3 ^ 0", &["{method=\"del\"} -32"]),
-        ("absent(nothing{x=\"1\",y!=\"2\"})", &["{x=\"1\"} 1"]),
-        ("absent(requests)", &[]),
-        ("time() + 0.5", &["5.5"]),
-        ("timestamp(requests{method=\"del\"})", &["{method=\"del\"} 0"]),
-        ("timestamp(-requests{method=\"del\"})", &["{method=\"del\"} 5"]),
-        (
-            "errors / ignoring (code) requests",
-            &[
-                "several series on the left side have the matching labels {method=\"get\"}: at most one may, or use group_left or group_right",
-            ],
-        ),
-        (
-            "requests / on (method) errors",
-            &[
-                "several series on the right side have the matching labels {method=\"get\"}: at most one may, or use group_left or group_right",
-            ],
-        ),
-        (
-            "requests / on (method) group_left errors",
-            &[
-                "several series on the one side have the matching labels {method=\"get\"}: at most one may, or use group_left or group_right",
-            ],
-        ),
-        (
-            "abs({__name__=~\"info|requests\",owner!=\"x\"} or info{owner=\"x\"} * 1)",
-            &[
-                "{method=\"del\"} 34",
-                "{method=\"get\"} 600",
-                "{method=\"get\",owner=\"x\"} 1",
-                "{method=\"post\"} 120",
-            ],
-        ),
-    ] {
-        assert_eq!(answer(&store, text, 5), expected, "{text}");
+    for (text, expected) in MATCHING {
+        assert_eq!(answer(&store, text, 5), *expected, "{text}");
     }
 }
 

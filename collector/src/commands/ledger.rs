@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub(super) enum Ledger {
     /// Recompute the hash chain; names the first entry that does not fit
-    #[command(after_help = "Works on files, also while the collector runs or on another machine.\n\nExample:\n  wardround-collector ledger verify --dir /media/usb/ledger")]
+    #[command(
+        after_help = "Works on files, also while the collector runs or on another machine.\n\nExample:\n  wardround-collector ledger verify --dir /media/usb/ledger"
+    )]
     Verify {
         /// Folder of the ledger [default: DATA/ledger]
         #[arg(long)]

@@ -53,7 +53,9 @@ enum Command {
     #[command(subcommand)]
     Ledger(ledger::Ledger),
     /// Print the completion script of a shell
-    #[command(after_help = "Example:\n  wardround-collector completion bash > /etc/bash_completion.d/wardround-collector")]
+    #[command(
+        after_help = "Example:\n  wardround-collector completion bash > /etc/bash_completion.d/wardround-collector"
+    )]
     Completion {
         /// bash, zsh, fish, elvish or powershell
         shell: Shell,
@@ -71,7 +73,12 @@ impl Cli {
             Command::Rules(command) => command.run(),
             Command::Ledger(command) => command.run(&config()?),
             Command::Completion { shell } => {
-                clap_complete::generate(shell, &mut Self::command(), "wardround-collector", &mut std::io::stdout());
+                clap_complete::generate(
+                    shell,
+                    &mut Self::command(),
+                    "wardround-collector",
+                    &mut std::io::stdout(),
+                );
                 Ok(())
             }
         }

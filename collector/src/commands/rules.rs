@@ -15,7 +15,10 @@ impl Rules {
         let Self::Check = self;
         let pack = Pack::builtin().context("the built-in pack")?;
         for rule in pack.rules() {
-            super::print(&format!("{:<28} {:<8} {}  {} / {}", rule.id, rule.clause, rule.level, rule.title.zh, rule.title.en))?;
+            super::print(&format!(
+                "{:<28} {:<8} {}  {} / {}",
+                rule.id, rule.clause, rule.level, rule.title.zh, rule.title.en
+            ))?;
         }
         super::print(&format!("{} rules, digest {}", pack.rules().len(), pack.digest()))
     }

@@ -13,7 +13,9 @@ const VALID_MAX: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Subcommand)]
 pub(super) enum Token {
     /// Make a one-time token with which the agent of one node joins
-    #[command(after_help = "Example:\n  wardround-collector token create --node db1 --valid 30m\n  wardround-agent join --collector 10.0.0.5:7443 --token wr1.…")]
+    #[command(
+        after_help = "Example:\n  wardround-collector token create --node db1 --valid 30m\n  wardround-agent join --collector 10.0.0.5:7443 --token wr1.…"
+    )]
     Create {
         /// Name of the node, which becomes its host label: 1 to 63 of a-z 0-9 - _ .
         #[arg(long)]
@@ -39,7 +41,9 @@ impl Token {
             bail!("the collector answered something else: are both of the same version?");
         };
         if json {
-            return super::print(&serde_json::json!({ "token": token, "id": id, "expires": expires }).to_string());
+            return super::print(
+                &serde_json::json!({ "token": token, "id": id, "expires": expires }).to_string(),
+            );
         }
         super::print(&token)
     }

@@ -11,7 +11,9 @@ use std::io::BufRead;
 #[derive(Subcommand)]
 pub(super) enum User {
     /// Make an account, or give an account a new role and password
-    #[command(after_help = "Examples:\n  wardround-collector user add zhang --role engineer                   prints a random password\n  wardround-collector user add li --role viewer --password-stdin < pw  takes it from standard input")]
+    #[command(
+        after_help = "Examples:\n  wardround-collector user add zhang --role engineer                   prints a random password\n  wardround-collector user add li --role viewer --password-stdin < pw  takes it from standard input"
+    )]
     Add {
         /// Name of the person, as it will stand in the ledger: 1 to 64 characters
         name: String,
@@ -57,12 +59,14 @@ impl From<RoleName> for Role {
 impl User {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<()> {
         let Self::Add { name, role, password_stdin } = self;
-        let fits = (1..=64).contains(&name.chars().count()) && !name.chars().any(|c| c.is_control() || c.is_whitespace());
+        let fits = (1..=64).contains(&name.chars().count())
+            && !name.chars().any(|c| c.is_control() || c.is_whitespace());
         if !fits {
             bail!("a name has 1 to 64 characters and no spaces");
         }
         let password = if password_stdin { typed()? } else { random()? };
-        let password_hash = collector_api::password::hash(password.expose()).context("--password-stdin")?;
+        let password_hash =
+            collector_api::password::hash(password.expose()).context("--password-stdin")?;
         let request = Request::UserAdd { name, role: role.into(), password_hash };
         match ask(&config.data_dir(), &request)? {
             Answer::Done if password_stdin => Ok(()),
@@ -74,7 +78,10 @@ impl User {
 
 fn typed() -> anyhow::Result<Secret> {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("read the password from standard input")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("read the password from standard input")?;
     Ok(Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -83,6 +90,11 @@ fn random() -> anyhow::Result<Secret> {
     let mut bytes = [0u8; 15];
     getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
     let letters = data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();
-    let groups: Vec<&str> = letters.as_bytes().chunks(5).take(4).map(|c| std::str::from_utf8(c).unwrap_or_default()).collect();
+    let groups: Vec<&str> = letters
+        .as_bytes()
+        .chunks(5)
+        .take(4)
+        .map(|c| std::str::from_utf8(c).unwrap_or_default())
+        .collect();
     Ok(Secret::new(groups.join("-")))
 }

@@ -49,7 +49,11 @@ pub(crate) struct Folded {
 }
 
 impl Fold {
-    pub(crate) fn new(pack: Arc<Pack>, evaluator: Evaluator, machine: Machine) -> Result<Self, proto::DecodeError> {
+    pub(crate) fn new(
+        pack: Arc<Pack>,
+        evaluator: Evaluator,
+        machine: Machine,
+    ) -> Result<Self, proto::DecodeError> {
         Ok(Self {
             steady: Steady::default(),
             now: Timestamp::default(),
@@ -106,7 +110,9 @@ impl Fold {
                 self.heard(opened.source, opened.stamp)
             }
             Record::Heartbeat { stamp, source, clock_offset_us } => {
-                if let (Some(stream), Some(offset)) = (self.streams.get_mut(source), clock_offset_us) {
+                if let (Some(stream), Some(offset)) =
+                    (self.streams.get_mut(source), clock_offset_us)
+                {
                     stream.clock_offset_us = *offset;
                 }
                 self.heard(*source, *stamp)
@@ -130,8 +136,11 @@ impl Fold {
 
     /// Gives every known set its columns again after a restart.
     pub(crate) fn bind_all(&mut self, sink: &mut dyn SampleSink) {
-        let known: Vec<(u32, Arc<Catalog>)> =
-            self.streams.iter().filter_map(|(&n, s)| Some((n, Arc::clone(s.catalog.as_ref()?)))).collect();
+        let known: Vec<(u32, Arc<Catalog>)> = self
+            .streams
+            .iter()
+            .filter_map(|(&n, s)| Some((n, Arc::clone(s.catalog.as_ref()?))))
+            .collect();
         for (source, catalog) in known {
             self.bind(source, &catalog, sink);
         }
@@ -140,14 +149,19 @@ impl Fold {
     fn start(&mut self, started: &Started, sink: &mut dyn SampleSink) -> Folded {
         self.now = self.steady.started(&started.boot_id, started.stamp);
         self.epoch += 1;
-        let changed = self.started.as_ref().is_none_or(|before| before.contract != started.contract);
+        let changed =
+            self.started.as_ref().is_none_or(|before| before.contract != started.contract);
         if changed {
             // Windows and `for` are part of the contract: what was pending under the old one starts anew.
             self.evaluator = Evaluator::new(Arc::clone(&self.pack), &started.contract);
             self.series.clear();
             self.bind_all(sink);
         }
-        self.machine.reconfigure(self.pack.rules(), started.contract.clone(), started.topology.clone());
+        self.machine.reconfigure(
+            self.pack.rules(),
+            started.contract.clone(),
+            started.topology.clone(),
+        );
         self.evaluator.resumed(self.now);
         self.streams.values_mut().for_each(|s| s.open = false);
         self.started = Some(started.clone());
@@ -189,7 +203,9 @@ impl Fold {
                 Ok(group) => {
                     stream.columns.insert(set.id, Columns { series, group });
                 }
-                Err(error) => tracing::error!(node = %stream.node, set = set.id, error, "a set of series is not stored"),
+                Err(error) => {
+                    tracing::error!(node = %stream.node, set = set.id, error, "a set of series is not stored")
+                }
             }
         }
     }
@@ -278,7 +294,11 @@ impl Fold {
     }
 
     /// The source number of a node's stream.
-    pub(crate) fn source_of(&self, node: &shared_model::NodeIdentity, stream: [u8; 16]) -> Option<u32> {
+    pub(crate) fn source_of(
+        &self,
+        node: &shared_model::NodeIdentity,
+        stream: [u8; 16],
+    ) -> Option<u32> {
         self.streams.iter().find(|(_, s)| s.stream == stream && s.node == *node).map(|(&n, _)| n)
     }
 

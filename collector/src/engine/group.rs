@@ -111,7 +111,8 @@ impl Sessions {
                 }
                 let generation = batch.generation;
                 let source = live.source;
-                let record = BatchRecord { stamp, source, seq, lane, generation, raw_len, crc32c, body };
+                let record =
+                    BatchRecord { stamp, source, seq, lane, generation, raw_len, crc32c, body };
                 let then = Then::Acknowledge(Arc::clone(&live.acks), seq);
                 out.push(Staged { record: Record::Batch(record), decoded: Some(batch), then });
             }
@@ -141,7 +142,8 @@ impl Sessions {
             answer(open, Err(Refusal::Superseded));
             return;
         }
-        let older: Vec<SessionId> = self.live.iter().filter(|(_, l)| same(l)).map(|(&id, _)| id).collect();
+        let older: Vec<SessionId> =
+            self.live.iter().filter(|(_, l)| same(l)).map(|(&id, _)| id).collect();
         for id in older {
             if let Some(live) = self.live.remove(&id) {
                 live.acks.end(Refusal::Superseded);
@@ -159,7 +161,8 @@ impl Sessions {
         });
         let (node, stream) = key;
         let acks = Arc::clone(&open.acks);
-        self.live.insert(open.session, Live { source, node, stream, session_no: open.session_no, acks });
+        self.live
+            .insert(open.session, Live { source, node, stream, session_no: open.session_no, acks });
         let record = Record::Opened(OpenedRecord {
             stamp,
             source,

@@ -44,10 +44,8 @@ pub(crate) struct Totals {
     pub(crate) samples: u64,
     pub(crate) batches: u64,
     pub(crate) duplicates: u64,
-    pub(crate) lost: u64,
     pub(crate) groups: u64,
     pub(crate) sessions: u64,
-    pub(crate) series: u64,
     pub(crate) journal_bytes: u64,
     pub(crate) ledger_entries: u64,
 }

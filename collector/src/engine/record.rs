@@ -227,7 +227,8 @@ fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], RecordError> {
 }
 
 fn pack<T: Serialize>(value: &T) -> Vec<u8> {
-    rmp_serde::to_vec_named(value).expect("these types have no map with keys that MessagePack refuses")
+    rmp_serde::to_vec_named(value)
+        .expect("these types have no map with keys that MessagePack refuses")
 }
 
 fn unpack<'a, T: Deserialize<'a>>(kind: u8, payload: &'a [u8]) -> Result<T, RecordError> {
@@ -245,7 +246,12 @@ mod tests {
 
     fn samples() -> Vec<Record> {
         let lost = SeqRange { from: Seq(1), to: Seq(3) };
-        let gap = Gap { lost, reason: GapReason::Budget, first: None, last: Some(Timestamp::from_secs(1)) };
+        let gap = Gap {
+            lost,
+            reason: GapReason::Budget,
+            first: None,
+            last: Some(Timestamp::from_secs(1)),
+        };
         let topology = Topology { databases: Vec::new(), core_services: Vec::new() };
         vec![
             Record::Started(Started {
@@ -285,7 +291,11 @@ mod tests {
             Record::Tick(stamp()),
             Record::Acted {
                 stamp: stamp(),
-                act: Act::Resolve { incident: IncidentId(1), by: "张".to_owned(), fix: "x".to_owned() },
+                act: Act::Resolve {
+                    incident: IncidentId(1),
+                    by: "张".to_owned(),
+                    fix: "x".to_owned(),
+                },
             },
         ]
     }

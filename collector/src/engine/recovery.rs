@@ -39,7 +39,10 @@ pub(crate) fn open(
     };
     let (journal, found) = Log::open(&data.join("journal"), options).context("open the journal")?;
     if let Some(torn) = &found.torn {
-        tracing::warn!(bytes = torn.bytes, "cut the unfinished end of the journal; nothing in it was acknowledged");
+        tracing::warn!(
+            bytes = torn.bytes,
+            "cut the unfinished end of the journal; nothing in it was acknowledged"
+        );
     }
     let ledger = Ledger::open(&data.join("ledger")).context("open the ledger")?;
     let series = SeriesOptions {
@@ -47,7 +50,11 @@ pub(crate) fn open(
         series_max: config.store.series_max,
         ..SeriesOptions::default()
     };
-    let store = SeriesStore::open(&data.join("series"), series).context("open the series store")?;
+    let (store, damage) =
+        SeriesStore::open(&data.join("series"), series).context("open the series store")?;
+    for damage in &damage {
+        tracing::error!(?damage, "stored samples are damaged; the others are kept");
+    }
     let state_path = data.join("state");
     let (fold, next, ledgered) = restore(&state_path, &pack, &journal)?;
     let mut engine = Engine {
@@ -81,10 +88,16 @@ pub(crate) fn open(
 fn restore(path: &Path, pack: &Arc<Pack>, journal: &Log) -> anyhow::Result<(Fold, Lsn, u64)> {
     match snapshot::read(path).context("read the state file")? {
         Loaded::Absent => {}
-        Loaded::Damaged(why) => tracing::warn!(why, "the state file is damaged; the journal is replayed instead"),
+        Loaded::Damaged(why) => {
+            tracing::warn!(why, "the state file is damaged; the journal is replayed instead")
+        }
         Loaded::Sound(kept) => match state_file::read(&kept.payload, pack) {
             Ok(fold) => return Ok((fold, kept.journal.next(), kept.ledger)),
-            Err(why) => tracing::warn!(why, written_by = kept.engine, "the state file does not fit this version"),
+            Err(why) => tracing::warn!(
+                why,
+                written_by = kept.engine,
+                "the state file does not fit this version"
+            ),
         },
     }
     if journal.first() != Lsn::FIRST {
@@ -111,16 +124,22 @@ fn replay(engine: &mut Engine, from: Lsn, mut ledgered: u64) -> anyhow::Result<(
                 tracing::error!(%from, %to, path = %path.display(), offset, "the journal is damaged: these records are lost");
                 continue;
             }
-            Item::Dropped { from, to } => bail!("journal records {from} to {to} were dropped before the state covered them"),
+            Item::Dropped { from, to } => {
+                bail!("journal records {from} to {to} were dropped before the state covered them")
+            }
         };
-        let record = Record::decode(kind, payload).with_context(|| format!("journal record {lsn}"))?;
+        let record =
+            Record::decode(kind, payload).with_context(|| format!("journal record {lsn}"))?;
         let folded = engine.fold.apply(lsn, &record, None, &mut engine.sink);
         for entry in &folded.entries {
             ledgered += 1;
             match engine.ledger.check_or_append(ledgered, entry) {
                 Ok(_) => {}
                 Err(LedgerError::Diverged { number }) => {
-                    tracing::error!(number, "replaying the journal yields another ledger entry than the one written; the written one stands");
+                    tracing::error!(
+                        number,
+                        "replaying the journal yields another ledger entry than the one written; the written one stands"
+                    );
                 }
                 Err(error) => return Err(anyhow!(error)).context("write the ledger"),
             }
@@ -129,7 +148,11 @@ fn replay(engine: &mut Engine, from: Lsn, mut ledgered: u64) -> anyhow::Result<(
     }
     engine.ledger.sync().context("sync the ledger")?;
     if replayed > 0 {
-        tracing::info!(records = replayed, incidents = engine.fold.machine.incidents().len(), "state restored from the journal");
+        tracing::info!(
+            records = replayed,
+            incidents = engine.fold.machine.incidents().len(),
+            "state restored from the journal"
+        );
     }
     Ok(())
 }

@@ -69,7 +69,11 @@ impl Registrar for CollectorRegistrar {
         .map_err(|e| refused(chain(&e)))?;
         let mut settings = self.settings.lock();
         match settings.state().nodes.get(&old.identity) {
-            None => return Err(refused("this node is not in the registry: join it with a token".to_owned())),
+            None => {
+                return Err(refused(
+                    "this node is not in the registry: join it with a token".to_owned(),
+                ));
+            }
             Some(node) if node.revoked => {
                 return Err(refused("this node was revoked: join it with a new token".to_owned()));
             }
@@ -92,8 +96,12 @@ fn not_granted(error: &TokenError) -> NotGranted {
         TokenError::Unknown | TokenError::WrongSecret => (RefusalCode::TokenUnknown, NEW_TOKEN),
         TokenError::Used(_) => (RefusalCode::TokenUsed, NEW_TOKEN),
         TokenError::Expired(_) => (RefusalCode::TokenExpired, NEW_TOKEN),
-        TokenError::WrongNode(_) => (RefusalCode::Identity, "join under that name, or ask for a token for this one"),
-        TokenError::Settings(_) => (RefusalCode::Unspecified, "see the collector's log, then ask for a new token"),
+        TokenError::WrongNode(_) => {
+            (RefusalCode::Identity, "join under that name, or ask for a token for this one")
+        }
+        TokenError::Settings(_) => {
+            (RefusalCode::Unspecified, "see the collector's log, then ask for a new token")
+        }
     };
     NotGranted { code, detail: format!("{}; {advice}", chain(error)) }
 }

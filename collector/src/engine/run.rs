@@ -14,7 +14,7 @@ use collector_store::ledger::Ledger;
 use collector_store::series::{GroupId, SeriesStore};
 use collector_store::snapshot::{self, Snapshot};
 use shared_journal::{Log, Lsn};
-use shared_model::{BootTime, Clock, Labels, NodeIdentity, Timestamp};
+use shared_model::{Clock, Labels, NodeIdentity, Timestamp};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl Engine {
 
     /// Reads stored series.
     pub(crate) fn series(&self) -> Arc<dyn SeriesReader> {
-        self.sink.store.reader()
+        Arc::new(self.sink.store.view())
     }
 
     /// Runs until told to stop. An error of the disk ends it: what was not synced was not acknowledged, and what is on disk
@@ -112,10 +112,16 @@ impl Engine {
         }
     }
 
-    fn stage(&mut self, sessions: &mut Sessions, messages: &mut Vec<Inbound>, staged: &mut Vec<Staged>) {
+    fn stage(
+        &mut self,
+        sessions: &mut Sessions,
+        messages: &mut Vec<Inbound>,
+        staged: &mut Vec<Staged>,
+    ) {
         let stamp = self.stamp();
         let settings = self.settings.clone();
-        let admits = move |node: &NodeIdentity, serial: &str| settings.lock().state().admits(node, serial);
+        let admits =
+            move |node: &NodeIdentity, serial: &str| settings.lock().state().admits(node, serial);
         for message in messages.drain(..) {
             if sessions.stage(message, stamp, &self.fold, &admits, staged) {
                 self.totals.duplicates += 1;
@@ -134,7 +140,9 @@ impl Engine {
             let lsn = self.journal.append(kind, &payload).context("append to the journal")?;
             first.get_or_insert(lsn);
         }
-        self.journal.sync().context("sync the journal: stopping, since what is on disk is not certain any more")?;
+        self.journal
+            .sync()
+            .context("sync the journal: stopping, since what is on disk is not certain any more")?;
         let mut lsn = first.unwrap_or(Lsn::FIRST);
         let mut entries = 0;
         let mut then = Vec::with_capacity(staged.len());
@@ -148,7 +156,9 @@ impl Engine {
             then.push((item.then, folded.refused));
         }
         if entries > 0 {
-            self.ledger.sync().context("sync the ledger: stopping, since what is on disk is not certain any more")?;
+            self.ledger.sync().context(
+                "sync the ledger: stopping, since what is on disk is not certain any more",
+            )?;
         }
         self.totals.groups += 1;
         self.tell(then);
@@ -202,6 +212,8 @@ impl Engine {
     /// Writes the state file, then drops the part of the journal that neither it nor the series need any more and that is over
     /// the budget.
     fn write_state(&mut self) -> anyhow::Result<()> {
+        self.sink.store.seal_aged(self.clock.wall()).context("seal the series")?;
+        self.sink.store.sync().context("sync the series")?;
         let payload = state_file::write(&self.fold).context("encode the state")?;
         let last = Lsn(self.journal.next().0.saturating_sub(1));
         let snapshot = Snapshot {
@@ -216,17 +228,21 @@ impl Engine {
             if oldest.to >= needed {
                 break;
             }
-            self.journal.drop_before(oldest.to.next()).context("drop the oldest journal segment")?;
+            self.journal
+                .drop_before(oldest.to.next())
+                .context("drop the oldest journal segment")?;
         }
         self.totals.journal_bytes = self.journal.bytes();
         self.totals.ledger_entries = self.ledger.len();
-        let before = self.clock.wall();
-        self.sink.store.retire(before).context("drop samples past their retention")
-    }
-
-    /// Time since boot, for callers that measure.
-    pub(crate) fn boot(&self) -> BootTime {
-        self.clock.boot()
+        for day in self
+            .sink
+            .store
+            .retain(self.clock.wall())
+            .context("drop samples past their retention")?
+        {
+            tracing::info!(day, "samples past their retention were dropped");
+        }
+        Ok(())
     }
 }
 
@@ -243,7 +259,8 @@ impl Sink {
 
 impl SampleSink for Sink {
     fn group(&mut self, series: &[Labels]) -> Result<GroupId, String> {
-        let ids: Result<Vec<_>, _> = series.iter().map(|labels| self.store.define(labels)).collect();
+        let ids: Result<Vec<_>, _> =
+            series.iter().map(|labels| self.store.define(labels.clone())).collect();
         let ids = ids.map_err(|e| e.to_string())?;
         self.store.define_group(&ids).map_err(|e| e.to_string())
     }
@@ -251,7 +268,10 @@ impl SampleSink for Sink {
     fn row(&mut self, group: GroupId, at: Timestamp, values: &[Option<f64>], lsn: Lsn) {
         if let Err(error) = self.store.append_row(group, at, values, lsn) {
             let error = anyhow!(error);
-            tracing::error!(error = format!("{error:#}"), "samples were not stored; they are in the journal");
+            tracing::error!(
+                error = format!("{error:#}"),
+                "samples were not stored; they are in the journal"
+            );
         }
     }
 }

@@ -14,7 +14,8 @@ pub(crate) struct Settings(Arc<Mutex<SettingsLog>>);
 impl Settings {
     /// Opens the log in `dir`.
     pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
-        let log = SettingsLog::open(dir).with_context(|| format!("open the settings in {}", dir.display()))?;
+        let log = SettingsLog::open(dir)
+            .with_context(|| format!("open the settings in {}", dir.display()))?;
         Ok(Self(Arc::new(Mutex::new(log))))
     }
 

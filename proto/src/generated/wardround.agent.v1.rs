@@ -350,7 +350,7 @@ pub struct Welcome {
     /// Those of the agent's features that the collector takes part in.
     #[prost(uint32, repeated, tag = "2")]
     pub features: ::prost::alloc::vec::Vec<u32>,
-    /// Fences collectors against each other: never falls; an agent leaves a collector that shows a lower one.
+    /// Counts takeovers between collectors that share a state; never falls. Agents do not act on it yet.
     #[prost(uint64, tag = "3")]
     pub session_epoch: u64,
     /// What the collector holds of this stream on disk. May be cut short; what is missing here is sent again and known
@@ -392,8 +392,8 @@ pub struct Heartbeat {
     /// Size of the spool on disk, bytes.
     #[prost(uint64, tag = "4")]
     pub spool_bytes: u64,
-    /// Collector's wall clock minus node's wall clock in the exchange with the shortest way so far, microseconds. Absent
-    /// before the first answer.
+    /// Collector's wall clock minus node's wall clock in the exchange with the shortest way among the last 64,
+    /// microseconds. Absent before the first answer.
     #[prost(sint64, optional, tag = "5")]
     pub clock_offset_us: ::core::option::Option<i64>,
     /// Time that exchange spent on the way there and back, microseconds.

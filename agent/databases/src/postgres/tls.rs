@@ -1,0 +1,91 @@
+//! TLS towards a database server.
+
+use super::settings::{Endpoint, SslMode};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// A CA file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}", path.display())]
+pub(super) struct CaFileError {
+    path: PathBuf,
+    what: String,
+}
+
+/// The TLS side of an endpoint, `None` when it never encrypts. Reads the CA file, so that a renewed one is found at the
+/// next connection.
+pub(super) fn connector(endpoint: &Endpoint) -> Result<Option<MakeRustlsConnect>, CaFileError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("ring offers every default protocol version");
+    let config = match (endpoint.sslmode, &endpoint.ca_file) {
+        (SslMode::Disable, _) => return Ok(None),
+        (SslMode::Prefer | SslMode::Require, _) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
+            .with_no_client_auth(),
+        (SslMode::VerifyFull, ca_file) => {
+            let path = ca_file.as_deref().unwrap_or(Path::new(""));
+            builder.with_root_certificates(roots(path)?).with_no_client_auth()
+        }
+    };
+    Ok(Some(MakeRustlsConnect::new(config)))
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, CaFileError> {
+    let fault = |what: String| CaFileError { path: path.to_owned(), what };
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|e| fault(e.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|e| fault(e.to_string()))?;
+        roots.add(certificate).map_err(|e| fault(e.to_string()))?;
+    }
+    if roots.is_empty() { Err(fault("holds no certificate".into())) } else { Ok(roots) }
+}
+
+/// Takes any certificate, as libpq's `require` does: it keeps a listener out, not a man in the middle. The server still
+/// has to prove that it holds the certificate's key.
+#[derive(Debug)]
+struct AnyServer(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,139 @@
+//! The command line.
+
+mod check_config;
+mod join;
+mod probe;
+mod run;
+
+use crate::config::Config;
+use anyhow::Context;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Version that the collector is told.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// 巡诊 Wardround agent: reads this node every second and sends what it read to the collector.
+#[derive(Parser)]
+#[command(name = "wardround-agent", version, about, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wardround-agent join --collector 10.0.0.5:7443 --token wr1.…   make this node known, once
+  wardround-agent run                                            read and send until SIGTERM or SIGINT
+  wardround-agent probe                                          read everything once and print it
+  wardround-agent probe cpu postgres --format json               only these, as JSON
+  wardround-agent check-config --config agent.toml               all faults of a file at once
+
+Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
+
+#[derive(Args)]
+struct ConfigArg {
+    /// Configuration file [default: /etc/wardround/agent.toml if it exists]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make this node known to a collector with a one-time token
+    Join {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(flatten)]
+        join: join::Join,
+    },
+    /// Read and send until SIGTERM or SIGINT
+    #[command(after_help = run::HELP)]
+    Run {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Read once and print; needs no collector and sends nothing
+    Probe {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(flatten)]
+        probe: probe::ProbeOnce,
+    },
+    /// Check a configuration file and print all its faults
+    #[command(after_help = check_config::HELP)]
+    CheckConfig {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Print the completion script of a shell
+    #[command(
+        after_help = "Example:\n  wardround-agent completion bash > /etc/bash_completion.d/wardround-agent"
+    )]
+    Completion {
+        /// bash, zsh, fish, elvish or powershell
+        shell: Shell,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+}
+
+impl ConfigArg {
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
+impl Cli {
+    /// Runs the command; its exit status is 0 or 1.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Join { config, join } => join.run(&config.load()?),
+            Command::Run { config } => run::run(&config.load()?),
+            Command::Probe { config, probe } => return probe.run(&config.load()?),
+            Command::CheckConfig { config } => check_config::run(&config.load()?),
+            Command::Completion { shell, config: _ } => {
+                let mut script = Vec::new();
+                clap_complete::generate(
+                    shell,
+                    &mut Self::command(),
+                    "wardround-agent",
+                    &mut script,
+                );
+                write(&script)
+            }
+        }?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Runs a command's future on the one thread that the agent has for waiting.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Only the spool's sync uses it, one at a time.
+        .max_blocking_threads(2)
+        .thread_stack_size(crate::lanes::STACK_BYTES)
+        .build()
+        .context("start the runtime")?;
+    runtime.block_on(future)
+}
+
+/// Writes a command's result to standard output.
+fn write(result: &[u8]) -> anyhow::Result<()> {
+    std::io::stdout().write_all(result).context("write to standard output")
+}
+
+/// Writes a remark to standard error.
+fn remark(line: &str) {
+    // Nothing is left to do when standard error is closed.
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
+/// Prints an error with its causes to standard error.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    remark(&format!("wardround-agent: {error:#}"));
+}

@@ -1,0 +1,149 @@
+//! `run`: wires the rooms together and runs until a signal.
+
+use super::join::collector_address;
+use super::{VERSION, block_on};
+use crate::config::Config;
+use crate::forwarder::{Forwarder, Known, Offer};
+use crate::lanes::{FastLane, NetworkLane, STACK_BYTES, SlowLane, Ward};
+use crate::own_metrics::{OwnMetrics, Status};
+use crate::{plan, renewal};
+use agent_probe::Lane;
+use agent_uplink::{Uplink, UplinkConfig};
+use anyhow::{Context, bail};
+use shared_model::Clock;
+use shared_runtime::telemetry::chain;
+use shared_runtime::tls::{NodeCredentials, client_config};
+use shared_runtime::{SystemClock, telemetry};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+pub(super) const HELP: &str = "\
+Examples:
+  wardround-agent run
+  wardround-agent run --config /srv/agent.toml
+
+Needs 'wardround-agent join' once before. While the collector cannot be reached, readings are kept on disk and sent
+later. Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on.";
+
+/// How long a round under way may take to end after a signal.
+const LAST_ROUND: Duration = Duration::from_secs(2);
+
+/// How long the uplink may take to say goodbye and sync the spool; a disk that hangs does not hold up the end for ever.
+const LAST_SYNC: Duration = Duration::from_secs(10);
+
+pub(super) fn run(config: &Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log.level, config.log.format)?;
+    block_on(Box::pin(agent(config)))
+}
+
+async fn agent(config: &Config) -> anyhow::Result<()> {
+    // Before anything starts, so that a signal is never missed.
+    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let address = collector_address(config)?;
+    let (uplink, task) = start_uplink(config, &address, &clock)?;
+    let (stop_uplink, stopped) = oneshot::channel::<()>();
+    let mut sender = pin!(task.run(async move { drop(stopped.await) }));
+    let renewals =
+        renewal::Renewal::new(address.clone(), config.data_dir(), uplink.clone(), clock.clone());
+    let renewals = tokio::spawn(renewals.run()).abort_handle();
+    let lanes = Lanes::start(config, &uplink, &clock)?;
+    tracing::info!(collector = %address, version = VERSION, "reading");
+
+    let signal = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+        () = &mut sender => bail!("the uplink ended on its own"),
+    };
+    renewals.abort();
+    lanes.stop().await;
+    drop(stop_uplink);
+    let closed = tokio::time::timeout(LAST_SYNC, sender).await;
+    closed.context("the spool could not be synced in time")?;
+    tracing::info!(signal, "stopped");
+    Ok(())
+}
+
+fn start_uplink(
+    config: &Config,
+    address: &str,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<(Uplink, agent_uplink::UplinkTask)> {
+    let data_dir = config.data_dir();
+    let credentials = NodeCredentials::load(&data_dir)?;
+    let identity = renewal::identity(&credentials)?;
+    tracing::info!(node = %identity, "this node");
+    let uplink = UplinkConfig {
+        address: address.to_owned(),
+        data_dir,
+        identity,
+        boot_id: agent_uplink::read_boot_id().context("read the kernel's boot id")?,
+        limits: config.spool_limits(),
+        agent_version: VERSION.to_owned(),
+    };
+    let tls = Arc::new(client_config(&credentials)?);
+    Ok(agent_uplink::start(uplink, tls, Arc::clone(clock))?)
+}
+
+/// Every lane that runs.
+struct Lanes {
+    /// Dropped to stop the fast lane.
+    stop_fast: SyncSender<()>,
+    /// Ready when the fast lane has ended.
+    fast_ended: oneshot::Receiver<()>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Lanes {
+    fn start(config: &Config, uplink: &Uplink, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let (offering, knowing, telling) = (uplink.clone(), uplink.clone(), uplink.clone());
+        let offer: Offer = Box::new(move |catalog, batch| {
+            offering.offer(catalog, batch).map(drop).map_err(|error| chain(&error))
+        });
+        let known: Known = Box::new(move || knowing.catalog());
+        let status: Status = Box::new(move || telling.status());
+        let forwarder = Arc::new(Forwarder::new(offer, known));
+        let ward = Ward { forwarder, clock: Arc::clone(clock) };
+
+        let probes = plan::host_probes(config, None, clock);
+        let is_fast = |lane| lane == Lane::Fast;
+        let (fast, slow): (Vec<_>, Vec<_>) =
+            probes.into_iter().partition(|planned| is_fast(planned.probe.spec().lane));
+        let mut tasks = Vec::new();
+        for planned in slow {
+            let lane = SlowLane::start(ward.clone(), planned).context("start a probe's thread")?;
+            tasks.push(tokio::spawn(lane.run()).abort_handle());
+        }
+        for planned in plan::network_probes(config, clock) {
+            let lane = NetworkLane::new(ward.clone(), planned);
+            tasks.push(tokio::spawn(lane.run()).abort_handle());
+        }
+        let lane = FastLane::new(ward, fast, OwnMetrics::new(Some(status)));
+        let (stop_fast, stop) = sync_channel(1);
+        let (ended, fast_ended) = oneshot::channel::<()>();
+        std::thread::Builder::new()
+            .name("fast".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                lane.run(&stop);
+                drop(ended);
+            })
+            .context("start the fast lane's thread")?;
+        Ok(Self { stop_fast, fast_ended, tasks })
+    }
+
+    /// Ends every lane; what they have read is spooled already.
+    async fn stop(self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+        drop(self.stop_fast);
+        if tokio::time::timeout(LAST_ROUND, self.fast_ended).await.is_err() {
+            tracing::warn!("a probe of the fast lane is stuck and is left behind");
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! The agent's configuration. Every key is optional; an empty file reads the whole server.
+
+use agent_databases::{CoreService, PostgresInstance};
+use agent_uplink::SpoolLimits;
+use serde::Deserialize;
+use shared_runtime::config::{ByteSize, ConfigErrors, Span};
+use shared_runtime::telemetry::{LogFormat, check_level};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the configuration is looked for when `--config` names none.
+pub(crate) const DEFAULT_PATH: &str = "/etc/wardround/agent.toml";
+
+/// The shortest interval and timeout of a probe: a shorter one would cost the node more than it tells.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The longest interval of a probe.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// The most databases and core services of one node: each costs a connection and, of a database, some 80 series.
+const TARGETS_MAX: usize = 64;
+
+/// The smallest spool: one segment of its log and room to write the next.
+const SPOOL_MIN: ByteSize = ByteSize::mib(16);
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Folder of everything the agent keeps: its key and certificate, the spool. Default `/var/lib/wardround-agent`.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the readings go.
+    pub(crate) collector: Collector,
+    /// Probes of the server itself: `[probe.NAME]`, with a name that `wardround-agent probe` prints.
+    pub(crate) probe: BTreeMap<String, ProbeKeys>,
+    /// What the disk keeps while the collector cannot be reached.
+    pub(crate) spool: Spool,
+    /// Database instances to watch: `[[postgres]]`.
+    pub(crate) postgres: Vec<PostgresInstance>,
+    /// Business questions to ask: `[[core_service]]`.
+    pub(crate) core_service: Vec<CoreService>,
+    /// Logs of the agent itself.
+    pub(crate) log: Log,
+}
+
+/// Where the readings go.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Collector {
+    /// `HOST:PORT` of the collector. Default: the one that was joined.
+    pub(crate) address: Option<String>,
+}
+
+/// One probe of the server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ProbeKeys {
+    /// Whether it is read. Default true.
+    pub(crate) enabled: bool,
+    /// Time between two rounds, `100ms` to `1d`. Default: the probe's own, `1s` for most.
+    pub(crate) interval: Option<Span>,
+    /// Longest time of a round, `100ms` to `1d`. Default: the probe's own.
+    pub(crate) timeout: Option<Span>,
+    /// Of `infiniband` only: another tree that holds `sys/class/infiniband`. Default: the live host.
+    pub(crate) root: Option<PathBuf>,
+    /// Of `filesystem` only: mount points to leave out, each with everything below it. Default: none.
+    pub(crate) exclude: Vec<String>,
+}
+
+/// What the disk keeps while the collector cannot be reached. The tightest of the three limits holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Spool {
+    /// Most bytes, at least 16 MiB. Default `512MiB`.
+    pub(crate) max_bytes: ByteSize,
+    /// Largest share of the file system, 0 to 1. Default 0.05.
+    pub(crate) max_disk_ratio: f64,
+    /// Share of the file system that stays free for others, 0 to 1. Default 0.1.
+    pub(crate) min_free_ratio: f64,
+}
+
+/// Logs, written to standard error.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace` or a filter such as `info,agent_uplink=debug`. Default `info`.
+    pub(crate) level: String,
+    /// `text` or `json`. Default `text`.
+    pub(crate) format: LogFormat,
+}
+
+impl Default for ProbeKeys {
+    fn default() -> Self {
+        Self { enabled: true, interval: None, timeout: None, root: None, exclude: Vec::new() }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        let SpoolLimits { max_bytes, max_share_ratio, min_free_ratio } = SpoolLimits::default();
+        Self { max_bytes: ByteSize(max_bytes), max_disk_ratio: max_share_ratio, min_free_ratio }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+impl Config {
+    /// Loads and checks a file; without one the default file if it exists, else every default.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigErrors> {
+        let default = Path::new(DEFAULT_PATH);
+        let path = path.or_else(|| default.is_file().then_some(default));
+        let config: Self = shared_runtime::config::load(path)?;
+        let mut errors = ConfigErrors { file: path.map(Path::to_owned), faults: Vec::new() };
+        config.check(&mut errors);
+        errors.into_result(config)
+    }
+
+    /// Folder of everything the agent keeps.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| PathBuf::from("/var/lib/wardround-agent"))
+    }
+
+    /// What the spool may take.
+    pub(crate) fn spool_limits(&self) -> SpoolLimits {
+        SpoolLimits {
+            max_bytes: self.spool.max_bytes.get(),
+            max_share_ratio: self.spool.max_disk_ratio,
+            min_free_ratio: self.spool.min_free_ratio,
+        }
+    }
+
+    fn check(&self, errors: &mut ConfigErrors) {
+        if let Some(address) = &self.collector.address
+            && let Err(what) = check_address(address)
+        {
+            errors.add("collector.address", what);
+        }
+        for (name, keys) in &self.probe {
+            keys.check(name, errors);
+        }
+        if self.spool.max_bytes < SPOOL_MIN {
+            errors.add("spool.max_bytes", "write at least \"16MiB\"");
+        }
+        for (key, ratio) in [
+            ("max_disk_ratio", self.spool.max_disk_ratio),
+            ("min_free_ratio", self.spool.min_free_ratio),
+        ] {
+            if !(0.0..=1.0).contains(&ratio) {
+                errors.add(format!("spool.{key}"), "write a share from 0 to 1, such as 0.05");
+            }
+        }
+        if let Err(error) = check_level(&self.log.level) {
+            errors.add("log.level", error.to_string());
+        }
+        self.check_targets(errors);
+    }
+
+    fn check_targets(&self, errors: &mut ConfigErrors) {
+        let (mut instances, mut services) = (BTreeSet::new(), BTreeSet::new());
+        for (at, settings) in self.postgres.iter().enumerate() {
+            settings.check(&format!("postgres[{at}]"), errors);
+            if !instances.insert(settings.instance()) {
+                let what = format!("{} is listed twice", settings.instance());
+                errors.add(format!("postgres[{at}]"), what);
+            }
+        }
+        for (at, settings) in self.core_service.iter().enumerate() {
+            settings.check(&format!("core_service[{at}]"), errors);
+            if !services.insert(&settings.name) {
+                errors.add(format!("core_service[{at}].name"), "is used twice");
+            }
+        }
+        for (key, count) in
+            [("postgres", self.postgres.len()), ("core_service", self.core_service.len())]
+        {
+            if count > TARGETS_MAX {
+                errors.add(key, format!("{count} are above the limit of {TARGETS_MAX}"));
+            }
+        }
+    }
+}
+
+impl ProbeKeys {
+    fn check(&self, name: &str, errors: &mut ConfigErrors) {
+        let path = format!("probe.{name}");
+        if !agent_probes::NAMES.contains(&name) {
+            errors.add(path, format!("unknown probe; {}", nearest(name, agent_probes::NAMES)));
+            return;
+        }
+        for (key, span) in [("interval", self.interval), ("timeout", self.timeout)] {
+            if span.is_some_and(|span| !(SHORTEST..=LONGEST).contains(&span.get())) {
+                errors.add(format!("{path}.{key}"), "write a span from 100ms to 1d");
+            }
+        }
+        if self.root.is_some() && name != "infiniband" {
+            errors.add(format!("{path}.root"), "only the probe infiniband has it");
+        }
+        if !self.exclude.is_empty() && name != "filesystem" {
+            errors.add(format!("{path}.exclude"), "only the probe filesystem has it");
+        }
+        if self.exclude.iter().any(|mount| !mount.starts_with('/')) {
+            errors.add(format!("{path}.exclude"), "mount points begin with /");
+        }
+    }
+}
+
+/// What to write instead of `name`: the nearest of `known`, or all of them.
+pub(crate) fn nearest(name: &str, known: &[&str]) -> String {
+    let likeness = |other: &str| strsim::jaro_winkler(other, name);
+    let best = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match best {
+        Some(best) if likeness(best) > 0.8 => format!("did you mean '{best}'?"),
+        _ => format!("known: {}", known.join(", ")),
+    }
+}
+
+/// Whether a text is `HOST:PORT`.
+pub(crate) fn check_address(text: &str) -> Result<(), &'static str> {
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    match text.rsplit_once(':') {
+        Some((host, p)) if port(p) && is_host(host) => Ok(()),
+        _ => Err("write HOST:PORT, such as collector.hospital.lan:7443 or [fd00::1]:7443"),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            let byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+            (1..=253).contains(&host.len()) && host.bytes().all(byte)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        std::fs::write(&path, text).unwrap();
+        match Config::load(Some(&path)) {
+            Ok(_) => Vec::new(),
+            Err(errors) => {
+                errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect()
+            }
+        }
+    }
+
+    /// Scenario: an empty file, a full one, and a named file that does not exist. Guarantees: empty and full are valid,
+    /// the missing one is an error that names it.
+    #[test]
+    fn every_key_is_optional() {
+        assert_eq!(faults(""), Vec::<String>::new());
+        let full = r#"
+            data_dir = "/srv/agent"
+            [collector]
+            address = "[fd00::1]:7443"
+            [probe.cpu]
+            enabled = false
+            interval = "15s"
+            timeout = "500ms"
+            [probe.infiniband]
+            root = "/srv/fabric"
+            [probe.filesystem]
+            exclude = ["/mnt/scratch"]
+            [spool]
+            max_bytes = "2GiB"
+            max_disk_ratio = 0.1
+            min_free_ratio = 0.2
+            [[postgres]]
+            host = "db1"
+            [[postgres]]
+            host = "db1"
+            port = 5433
+            [[core_service]]
+            name = "registration"
+            query = "select 1"
+            [log]
+            level = "debug"
+            format = "json"
+        "#;
+        assert_eq!(faults(full), Vec::<String>::new());
+        let error = Config::load(Some(Path::new("/nonexistent/agent.toml"))).unwrap_err();
+        assert!(error.to_string().contains("/nonexistent/agent.toml"), "{error}");
+    }
+
+    /// Scenario: one file with a fault in every table. Guarantees: semantic faults are all reported at once with the path
+    /// of their key and what to write.
+    #[test]
+    fn all_faults_at_once() {
+        let found = faults(
+            r#"
+            [collector]
+            address = "collector"
+            [probe.infinibnad]
+            [probe.cpu]
+            interval = "99ms"
+            root = "/x"
+            exclude = ["/x"]
+            [probe.filesystem]
+            exclude = ["scratch"]
+            [spool]
+            max_bytes = "15MiB"
+            max_disk_ratio = 1.1
+            [[postgres]]
+            port = 0
+            [[postgres]]
+            port = 0
+            [[core_service]]
+            name = "r"
+            query = "select 1"
+            [[core_service]]
+            name = "r"
+            query = ""
+            [log]
+            level = "=="
+            "#,
+        );
+        let begins = [
+            "collector.address: write HOST:PORT",
+            "probe.cpu.interval: write a span",
+            "probe.cpu.root: only the probe infiniband",
+            "probe.cpu.exclude: only the probe filesystem",
+            "probe.filesystem.exclude: mount points begin with /",
+            "probe.infinibnad: unknown probe; did you mean 'infiniband'?",
+            "spool.max_bytes: write at least",
+            "spool.max_disk_ratio: write a share",
+            "log.level: log level '=='",
+            "postgres[0].port: write 1 to 65535",
+            "postgres[1].port: write 1 to 65535",
+            "postgres[1]: 127.0.0.1:0 is listed twice",
+            "core_service[1].query: write one statement",
+            "core_service[1].name: is used twice",
+        ];
+        assert_eq!(found.len(), begins.len(), "{found:#?}");
+        for (fault, begin) in found.iter().zip(begins) {
+            assert!(fault.starts_with(begin), "{fault} for {begin}");
+        }
+    }
+
+    /// Scenario: misspelt keys. Guarantees: refused with the right one.
+    #[test]
+    fn unknown_keys_are_refused() {
+        let found = faults(
+            "datadir = \"/x\"\n[probe.cpu]\nintervall = \"1s\"\n[[postgres]]\nhots = \"x\"\n",
+        );
+        assert_eq!(
+            found,
+            [
+                "datadir: unknown key; did you mean 'data_dir'?",
+                "probe.cpu.intervall: unknown key; did you mean 'interval'?",
+                "postgres[0].hots: unknown key; did you mean 'host'?",
+            ]
+        );
+    }
+
+    /// Scenario: addresses. Guarantees: a host or bracketed IPv6 address with a port passes, nothing else.
+    #[test]
+    fn addresses_need_host_and_port() {
+        for (text, ok) in [
+            ("c:7443", true),
+            ("10.0.0.1:1", true),
+            ("[::1]:65535", true),
+            ("c", false),
+            ("c:0", false),
+            ("c:65536", false),
+            (":7443", false),
+            ("::1:7443", false),
+            ("http://c:7443", false),
+            ("收集:7443", false),
+        ] {
+            assert_eq!(check_address(text).is_ok(), ok, "{text}");
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! One session: Hello and Welcome, then records up and confirmations down until something ends it.
+
+mod heartbeat;
+mod outbox;
+
+use crate::link::{LinkError, call_failure, chain};
+use crate::uplink::Shared;
+use heartbeat::Heartbeats;
+use outbox::Outbox;
+use proto::limits::MAX_MESSAGE_BYTES;
+use proto::wire::down::Message as Down;
+use proto::wire::session_client::SessionClient;
+use proto::{Hello, NackAction, PROTOCOL, Welcome, nack_action, ranges_from_wire, up, wire};
+use shared_model::{BootTime, Seq, SeqSet};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Status, Streaming};
+
+/// Messages between the session and the connection: enough to keep it busy, few enough that what is queued stays fresh.
+const QUEUE: usize = 4;
+
+/// From Hello to Welcome; the collector may have to look the stream up on disk.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A collector that is silent for three heartbeats, but at least for this long, is gone.
+const SILENCE_MIN: Duration = Duration::from_secs(5);
+
+/// Shortest and longest pause after a record was not taken.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+
+/// How long the collector may take to close its side after the goodbye.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// How a session ended.
+pub(crate) enum Ended {
+    /// The agent stops.
+    Stopped,
+    /// It did not come to a session.
+    NoSession(LinkError),
+    /// It broke.
+    Lost { lived: Duration, window: Duration, error: LinkError },
+    /// The collector is about to stop.
+    Drained { lived: Duration, window: Duration, reason: String },
+    /// The node's certificate was revoked.
+    Revoked { reason: String },
+}
+
+/// Runs one session over a fresh connection.
+pub(crate) async fn run(
+    shared: &Shared,
+    channel: Channel,
+    stopped: &mut watch::Receiver<bool>,
+) -> Ended {
+    let opened = timeout(WELCOME_TIMEOUT, Session::open(shared, channel)).await;
+    let mut session = match opened {
+        Ok(Ok(session)) => session,
+        Ok(Err(error)) => return Ended::NoSession(error),
+        Err(_) => {
+            let address = shared.config.address.clone();
+            let (step, limit) = ("the welcome", WELCOME_TIMEOUT);
+            return Ended::NoSession(LinkError::Timeout { address, step, limit });
+        }
+    };
+    let since = shared.clock.boot();
+    let end = session.talk(stopped).await;
+    let lived = shared.clock.boot().since(since);
+    let window = session.welcome.reconnect_window;
+    match end {
+        End::Stopped => {
+            session.farewell().await;
+            Ended::Stopped
+        }
+        End::Drained { window, reason } => Ended::Drained { lived, window, reason },
+        End::Revoked { reason } => Ended::Revoked { reason },
+        End::Lost(error) => Ended::Lost { lived, window, error },
+    }
+}
+
+enum End {
+    Stopped,
+    Drained { window: Duration, reason: String },
+    Revoked { reason: String },
+    Lost(LinkError),
+}
+
+/// What wakes a session.
+enum Event {
+    Down(Result<Option<wire::Down>, Status>),
+    Beat,
+    Resume,
+    Room(bool),
+    Bell,
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    up: mpsc::Sender<wire::Up>,
+    down: Streaming<wire::Down>,
+    welcome: Welcome,
+    outbox: Outbox,
+    heartbeats: Heartbeats,
+    heard: BootTime,
+    /// Nothing is sent for this long from now; taken by the loop.
+    pause: Option<Duration>,
+}
+
+impl<'a> Session<'a> {
+    async fn open(shared: &'a Shared, channel: Channel) -> Result<Self, LinkError> {
+        let address = &shared.config.address;
+        let broken = |problem: String| LinkError::Protocol { address: address.clone(), problem };
+        let hello = hello(shared);
+        let (up_sender, up_receiver) = mpsc::channel(QUEUE);
+        let lost = || LinkError::Lost("the connection was closed".into());
+        up_sender.send(up(wire::Hello::from(&hello))).await.map_err(|_| lost())?;
+        let mut client = SessionClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let call = client.stream(ReceiverStream::new(up_receiver)).await;
+        let mut down = call.map_err(|status| call_failure(address, &status))?.into_inner();
+        let first = down.message().await.map_err(|status| call_failure(address, &status))?;
+        let welcome = match first.and_then(|down| down.message) {
+            Some(Down::Welcome(welcome)) => {
+                Welcome::try_from(welcome).map_err(|e| broken(e.to_string()))?
+            }
+            Some(Down::Revoked(revoked)) => {
+                let reason = format!("revoked: {}", revoked.reason);
+                return Err(LinkError::Certificate { address: address.clone(), reason });
+            }
+            Some(_) => return Err(broken("the first message is not a welcome".into())),
+            None => return Err(lost()),
+        };
+        if welcome.protocol != PROTOCOL {
+            return Err(broken(format!("protocol {} was not offered", welcome.protocol)));
+        }
+        let known = hello.catalog.filter(|_| !welcome.need_catalog).map_or(0, |c| c.generation);
+        let mut state = shared.lock();
+        let settled = state.spool.welcome(&welcome.acked);
+        settled.unwrap_or_else(|error| {
+            tracing::warn!(error = chain(&error), "the spool could not be freed")
+        });
+        state.connected = true;
+        state.last_failure = None;
+        let live_from = state.spool.next();
+        drop(state);
+        tracing::info!(address, acked = %welcome.acked.count(), "session with the collector is open");
+        Ok(Self {
+            shared,
+            up: up_sender,
+            down,
+            outbox: Outbox::new(live_from, known),
+            heartbeats: Heartbeats::default(),
+            heard: shared.clock.boot(),
+            pause: None,
+            welcome,
+        })
+    }
+
+    async fn talk(&mut self, stopped: &mut watch::Receiver<bool>) -> End {
+        let mut beats = interval(self.welcome.heartbeat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut pause = pin!(sleep(Duration::ZERO));
+        let mut paused = false;
+        let mut work = true;
+        loop {
+            if let Some(span) = self.pause.take() {
+                (paused, work) = (true, true);
+                pause.as_mut().reset(Instant::now() + span);
+            }
+            let event = tokio::select! {
+                biased;
+                _told = stopped.wait_for(|stop| *stop) => return End::Stopped,
+                message = self.down.message() => Event::Down(message),
+                _ = beats.tick() => Event::Beat,
+                () = &mut pause, if paused => Event::Resume,
+                // The room found here cannot go away: nobody else fills the queue.
+                room = self.up.reserve(), if work && !paused => Event::Room(room.is_ok()),
+                () = self.shared.bell.notified(), if !work => Event::Bell,
+            };
+            let outcome = match event {
+                Event::Down(Ok(Some(down))) => self.hear(down).map(|more| work |= more),
+                Event::Down(Ok(None)) => Err(lost("the collector closed the session")),
+                Event::Down(Err(status)) => {
+                    Err(End::Lost(call_failure(&self.shared.config.address, &status)))
+                }
+                Event::Beat => self.beat(),
+                Event::Resume => Ok(paused = false),
+                Event::Room(true) => self.send_next().map(|sent| work = sent),
+                // The connection is gone; why is told in the other direction.
+                Event::Room(false) => Ok(work = false),
+                Event::Bell => Ok(work = true),
+            };
+            if let Err(end) = outcome {
+                return end;
+            }
+        }
+    }
+
+    /// Sends the next message; `false` when there is none.
+    fn send_next(&mut self) -> Result<bool, End> {
+        let Ok(permit) = self.up.try_reserve() else { return Ok(true) };
+        match self.outbox.next(self.shared) {
+            Ok(Some(message)) => permit.send(message),
+            Ok(None) => return Ok(false),
+            Err(error) => return Err(lost(&chain(&error))),
+        }
+        Ok(true)
+    }
+
+    /// Takes a message; answers whether it may have made work.
+    fn hear(&mut self, down: wire::Down) -> Result<bool, End> {
+        self.heard = self.shared.clock.boot();
+        match down.message {
+            Some(Down::Ack(ack)) => {
+                let durable = ranges_from_wire("Ack.durable", &ack.durable);
+                let durable = durable.map_err(|e| self.broken(e.to_string()))?;
+                self.settle(&durable);
+                Ok(false)
+            }
+            Some(Down::Nack(nack)) => Ok(self.refused(&nack)),
+            Some(Down::HeartbeatReply(reply)) => {
+                let now = self.shared.reading();
+                if let Some(best) = self.heartbeats.answered(&reply, now) {
+                    self.shared.lock().offset = Some(best);
+                }
+                Ok(false)
+            }
+            Some(Down::Drain(drain)) => {
+                let window = Duration::from_millis(drain.reconnect_window_ms.into());
+                let window = window.min(proto::limits::MAX_RECONNECT_WINDOW);
+                Err(End::Drained { window, reason: drain.reason })
+            }
+            Some(Down::Revoked(revoked)) => Err(End::Revoked { reason: revoked.reason }),
+            Some(Down::Welcome(_)) => Err(self.broken("a second welcome".into())),
+            // A message of a later protocol.
+            None => Ok(false),
+        }
+    }
+
+    fn settle(&self, durable: &SeqSet) {
+        if let Err(error) = self.shared.lock().spool.ack(durable) {
+            tracing::warn!(error = chain(&error), "the spool could not be freed");
+        }
+    }
+
+    fn refused(&mut self, nack: &wire::Nack) -> bool {
+        let seq = Seq(nack.seq);
+        tracing::warn!(%seq, code = nack.code().as_str_name(), detail = nack.detail, "record not taken");
+        if self.shared.lock().spool.next_unsettled(seq) != Some(seq) {
+            return false;
+        }
+        let wait = Duration::from_millis(nack.retry_after_ms.into()).clamp(PAUSE.0, PAUSE.1);
+        match nack_action(nack.code()) {
+            NackAction::Drop if self.shared.lock().spool.refuse(seq) => return true,
+            NackAction::Drop => self.pause = Some(PAUSE.1),
+            NackAction::Retry => self.pause = Some(wait),
+            NackAction::ResendCatalog => {
+                self.outbox.resend_catalog();
+                self.pause = Some(wait);
+            }
+        }
+        self.outbox.rewind(seq);
+        true
+    }
+
+    /// Sends a heartbeat, unless the connection is backed up, and notices when nobody answers any more.
+    fn beat(&mut self) -> Result<(), End> {
+        let silence = self.shared.clock.boot().since(self.heard);
+        if silence > SILENCE_MIN.max(self.welcome.heartbeat * 3) {
+            let text = format!("the collector was silent for {} s", silence.as_secs());
+            return Err(lost(&text));
+        }
+        if let Ok(permit) = self.up.try_reserve() {
+            let (next_seq, spool_bytes) = {
+                let state = self.shared.lock();
+                (state.spool.next(), state.spool.bytes())
+            };
+            let beat = self.heartbeats.next(self.shared.reading(), next_seq, spool_bytes);
+            permit.send(up(beat));
+        }
+        Ok(())
+    }
+
+    /// Says goodbye and waits a moment for the collector to close.
+    async fn farewell(self) {
+        let Self { up: sender, mut down, .. } = self;
+        let said = sender.try_send(up(wire::Goodbye { reason: "stop".into() }));
+        drop(sender);
+        if said.is_ok() {
+            let closed = async { while let Ok(Some(_)) = down.message().await {} };
+            let _in_time = timeout(FAREWELL, closed).await.is_ok();
+        }
+    }
+
+    fn broken(&self, problem: String) -> End {
+        End::Lost(LinkError::Protocol { address: self.shared.config.address.clone(), problem })
+    }
+}
+
+fn lost(why: &str) -> End {
+    End::Lost(LinkError::Lost(why.to_owned()))
+}
+
+fn hello(shared: &Shared) -> Hello {
+    let clock = shared.reading();
+    let mut state = shared.lock();
+    state.sessions += 1;
+    let spool = &state.spool;
+    Hello {
+        protocol: PROTOCOL..=PROTOCOL,
+        features: Vec::new(),
+        stream: spool.stream_id(),
+        boot_id: shared.config.boot_id,
+        // Larger than any of an earlier start.
+        session_no: spool.starts() << 32 | state.sessions,
+        identity: shared.config.identity.clone(),
+        catalog: spool.catalog_version(),
+        spooled: spool.spooled(),
+        next_seq: spool.next(),
+        clock,
+        agent_version: shared.config.agent_version.clone(),
+    }
+}

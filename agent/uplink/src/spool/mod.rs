@@ -1,0 +1,345 @@
+//! The spool: every batch and declared loss of this node that the collector has not confirmed, bounded, on disk.
+//!
+//! A record's sequence number is its number in the journal. A record is in the file (it survives the death of the
+//! process) before it may be sent; it is on disk about a second later. Numbers are never reused: after a loss of power
+//! the numbers that were promised are skipped and declared lost.
+
+mod catalog_file;
+mod dump;
+mod error;
+mod evict;
+mod lazy_sync;
+mod open;
+mod record;
+mod space;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use dump::{SpoolItem, SpoolSummary, dump, read_catalog, summary};
+pub use error::{OfferError, SpoolError};
+pub use space::{Space, SpoolLimits};
+
+pub(crate) use dump::spool_dir;
+pub(crate) use lazy_sync::LazySync;
+pub(crate) use open::SpaceProbe;
+pub(crate) use record::{BatchRecord, Record};
+pub(crate) use space::space_of;
+pub(crate) use stream::sixteen;
+
+use proto::{CatalogDigest, CatalogVersion, StreamId, catalog_digest, wire};
+use record::clip;
+use shared_journal::{Item, JournalError, Log, Lsn, Reader};
+use shared_model::{Catalog, Gap, GapReason, Seq, SeqRange, SeqSet, Timestamp};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use stream::{RESERVE, Stream};
+
+/// Records kept in memory so that the live path never reads the disk: some seconds of rounds, far more than a round trip
+/// takes.
+const RECENT_RECORDS: usize = 64;
+
+/// Bytes of records kept in memory, within the agent's 20 MiB.
+const RECENT_BYTES: usize = 512 << 10;
+
+/// The spool of one node, open for writing.
+pub(crate) struct Spool {
+    dir: PathBuf,
+    log: Log,
+    lazy: LazySync,
+    limits: SpoolLimits,
+    space: SpaceProbe,
+    stream: Stream,
+    catalog: Catalog,
+    digest: CatalogDigest,
+    /// Numbers below `next` that need not be sent: confirmed by the collector, or declared lost.
+    settled: SeqSet,
+    /// The latest records, in order.
+    recent: VecDeque<(Seq, Record)>,
+    recent_bytes: usize,
+    /// Losses that could not be written yet.
+    owed: Vec<Gap>,
+    /// Batches that could not even get a number.
+    missed: Option<Missed>,
+    /// The next number when the spool was opened, until the collector has said what it holds.
+    unconfirmed_from: Option<Seq>,
+}
+
+/// Batches that were lost before they had a number.
+struct Missed {
+    count: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Spool {
+    /// Takes a batch and gives it its number. When this returns the batch is in the file, or, on a full disk, at least
+    /// in memory.
+    pub(crate) fn push(&mut self, batch: BatchRecord) -> Result<Seq, SpoolError> {
+        self.number_missed();
+        self.write_owed();
+        self.make_room(batch.body.zbody.len() as u64);
+        let (first, last) = (batch.first, batch.last);
+        let pushed = self.append(Record::Batch(batch));
+        if pushed.is_err() {
+            let missed = self.missed.get_or_insert(Missed { count: 0, first, last });
+            (missed.count, missed.last) = (missed.count + 1, last);
+        }
+        pushed
+    }
+
+    /// What the collector has on disk. Frees what is no longer needed.
+    pub(crate) fn ack(&mut self, durable: &SeqSet) -> Result<(), SpoolError> {
+        let last = Seq(self.next().0 - 1);
+        let known = durable.ranges().iter().filter_map(|r| clip(*r, Seq(1), last));
+        known.for_each(|range| self.settled.insert_range(range));
+        while let Some((seq, record)) = self.recent.front()
+            && self.settled.contains(*seq)
+        {
+            self.recent_bytes -= record.bytes();
+            self.recent.pop_front();
+        }
+        let keep_from = self.next_unsettled(Seq(1)).unwrap_or(self.next());
+        self.log.drop_before(Lsn(keep_from.0))?;
+        Ok(())
+    }
+
+    /// What the collector holds of this stream, as it says when a session opens.
+    ///
+    /// When it holds numbers that this spool gives out only since it was opened, they were given before to records that
+    /// a loss of power kept from the disk: the new records under them are numbered anew.
+    pub(crate) fn welcome(&mut self, held: &SeqSet) -> Result<(), SpoolError> {
+        let opened_at = self.unconfirmed_from.take();
+        if let (Some(from), Some(max)) = (opened_at, held.max())
+            && max >= from
+        {
+            self.renumber(from, max)?;
+        }
+        self.ack(held)
+    }
+
+    /// Gives the records from `from` on new numbers above `held`.
+    fn renumber(&mut self, from: Seq, held: Seq) -> Result<(), SpoolError> {
+        self.log.flush()?;
+        let old_next = self.next();
+        tracing::warn!(
+            %from, %held,
+            "the collector holds numbers this spool has just given out: a loss of power took records from the disk; numbering anew"
+        );
+        if held >= old_next {
+            self.log.skip_to(Lsn(held.0).next())?;
+        }
+        let mut reader = self.log.reader(Lsn(from.0));
+        while Seq(reader.position().0) < old_next
+            && let Some(item) = reader.next().transpose()?
+        {
+            if let Item::Record { kind, payload, .. } = item
+                && let Some(record) = Record::decode(kind, payload)
+            {
+                self.append(record)?;
+            }
+        }
+        if let Some(range) = SeqRange::new(from, Seq(held.0.max(old_next.0 - 1))) {
+            self.settled.insert_range(range);
+        }
+        Ok(())
+    }
+
+    /// The record `seq` was refused for good: its loss is declared instead. `false` when it is itself a declaration,
+    /// which must not be lost.
+    pub(crate) fn refuse(&mut self, seq: Seq) -> bool {
+        let times = match self.record(seq) {
+            Some(Record::Batch(batch)) => Some((batch.first, batch.last)),
+            Some(Record::Gap(_)) => return false,
+            None => None,
+        };
+        self.declare(SeqRange { from: seq, to: seq }, GapReason::Refused, times);
+        true
+    }
+
+    /// A record from memory or disk, `None` when it cannot be read.
+    fn record(&self, seq: Seq) -> Option<Record> {
+        if let Some(record) = self.recent(seq) {
+            return Some(record.clone());
+        }
+        match self.reader(seq).next()?.ok()? {
+            Item::Record { lsn, kind, payload } if lsn.0 == seq.0 => Record::decode(kind, payload),
+            _ => None,
+        }
+    }
+
+    /// Declares the unsettled numbers of `range` lost.
+    pub(crate) fn declare(
+        &mut self,
+        range: SeqRange,
+        reason: GapReason,
+        times: Option<(Timestamp, Timestamp)>,
+    ) {
+        let (first, last) = times.unzip();
+        for lost in self.unsettled(range) {
+            self.owed.push(Gap { lost, reason, first, last });
+            self.settled.insert_range(lost);
+        }
+        self.write_owed();
+    }
+
+    /// The lowest number from `from` on that is still to be sent.
+    pub(crate) fn next_unsettled(&self, from: Seq) -> Option<Seq> {
+        let covering = self.settled.ranges().iter().find(|r| r.from <= from && from <= r.to);
+        let seq = covering.map_or(from, |r| Seq(r.to.0 + 1));
+        (seq < self.next()).then_some(seq)
+    }
+
+    /// A record that is still in memory.
+    pub(crate) fn recent(&self, seq: Seq) -> Option<&Record> {
+        let at = self.recent.binary_search_by_key(&seq, |(s, _)| *s).ok()?;
+        self.recent.get(at).map(|(_, record)| record)
+    }
+
+    /// Reads records from disk.
+    pub(crate) fn reader(&self, from: Seq) -> Reader {
+        self.log.reader(Lsn(from.0))
+    }
+
+    /// Takes a catalog, a delta or a whole one that extends what is known. Returns the message to send to a collector
+    /// that knows the generation before, `None` when nothing is new.
+    pub(crate) fn extend_catalog(
+        &mut self,
+        offered: &Catalog,
+    ) -> Result<Option<wire::Catalog>, OfferError> {
+        let Some(full) = catalog_file::extended(&self.catalog, offered)? else {
+            return Ok(None);
+        };
+        catalog_file::write(&self.dir, &catalog_file::message(&full)?)?;
+        self.digest = catalog_digest(&full);
+        self.catalog = full;
+        catalog_file::message(offered).map(Some)
+    }
+
+    /// The message of the full catalog.
+    pub(crate) fn catalog_message(&self) -> Result<wire::Catalog, OfferError> {
+        catalog_file::message(&self.catalog)
+    }
+
+    /// The full catalog.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Generation and digest of the full catalog, `None` before the first one.
+    pub(crate) fn catalog_version(&self) -> Option<CatalogVersion> {
+        let generation = self.catalog.generation;
+        let digest = self.digest;
+        (!self.catalog.series.is_empty()).then_some(CatalogVersion { generation, digest })
+    }
+
+    /// Names the numbers.
+    pub(crate) fn stream_id(&self) -> StreamId {
+        self.stream.id
+    }
+
+    /// How often the spool was opened.
+    pub(crate) fn starts(&self) -> u64 {
+        self.stream.starts
+    }
+
+    /// The number the next record gets.
+    pub(crate) fn next(&self) -> Seq {
+        Seq(self.log.next().0)
+    }
+
+    /// Bytes on disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.log.bytes()
+    }
+
+    /// The numbers that are still to be sent.
+    pub(crate) fn spooled(&self) -> SeqSet {
+        let all = SeqRange::new(Seq(1), Seq(self.next().0 - 1));
+        all.into_iter().flat_map(|range| self.unsettled(range)).collect()
+    }
+
+    /// Hands everything that waits in memory to the kernel and returns what must be synced, together with the stream
+    /// file when its promise runs low. Sync it without holding the spool.
+    pub(crate) fn prepare_sync(&mut self) -> Result<SyncWork, SpoolError> {
+        self.write_owed();
+        self.log.sync()?;
+        let next = self.next().0;
+        let low = next + RESERVE / 2 > self.stream.reserved;
+        let stream = low.then(|| Stream { reserved: next + RESERVE, ..self.stream.clone() });
+        if let Some(stream) = &stream {
+            self.stream = stream.clone();
+        }
+        Ok(SyncWork { lazy: self.lazy.clone(), stream, path: Stream::path(&self.dir) })
+    }
+
+    /// Everything to disk, and a note that nothing was left behind. For an orderly end.
+    pub(crate) fn close(&mut self) -> Result<(), SpoolError> {
+        self.prepare_sync()?.run()?;
+        self.stream.clean = true;
+        self.stream.write(&Stream::path(&self.dir))
+    }
+
+    fn append(&mut self, record: Record) -> Result<Seq, SpoolError> {
+        let (kind, payload) = record.encode();
+        let appended = match self.log.append(kind, &payload) {
+            Err(JournalError::Write { .. }) if self.free_now() => self.log.append(kind, &payload),
+            other => other,
+        };
+        let seq = Seq(appended?.0);
+        let flushed = match self.log.flush() {
+            Err(JournalError::Write { .. }) if self.free_now() => self.log.flush(),
+            other => other,
+        };
+        // The record has its number and waits in the journal's memory: it is sent from there and written later.
+        if let Err(error) = flushed {
+            tracing::warn!(%seq, %error, "the spool cannot be written");
+        }
+        self.remember(seq, record);
+        Ok(seq)
+    }
+
+    fn remember(&mut self, seq: Seq, record: Record) {
+        self.recent_bytes += record.bytes();
+        self.recent.push_back((seq, record));
+        while self.recent.len() > RECENT_RECORDS || self.recent_bytes > RECENT_BYTES {
+            let Some((_, oldest)) = self.recent.pop_front() else { break };
+            self.recent_bytes -= oldest.bytes();
+        }
+    }
+
+    /// The unsettled parts of a range, in order.
+    fn unsettled(&self, range: SeqRange) -> Vec<SeqRange> {
+        let mut parts = Vec::new();
+        let mut from = range.from;
+        for settled in self.settled.ranges().iter().filter_map(|r| clip(*r, range.from, range.to)) {
+            parts.extend(SeqRange::new(from, Seq(settled.from.0 - 1)));
+            from = Seq(settled.to.0 + 1);
+        }
+        parts.extend(SeqRange::new(from, range.to));
+        parts
+    }
+}
+
+/// What is to be synced; independent of the spool, so that nobody waits for the disk.
+pub(crate) struct SyncWork {
+    lazy: LazySync,
+    stream: Option<Stream>,
+    path: PathBuf,
+}
+
+impl SyncWork {
+    /// Blocks until it is on disk.
+    pub(crate) fn run(self) -> Result<(), SpoolError> {
+        let synced = self.lazy.sync();
+        if let Some(stream) = &self.stream {
+            stream.write(&self.path)?;
+        }
+        synced.map_err(|source| {
+            SpoolError::Journal(JournalError::Sync {
+                path: self.path.with_file_name("log"),
+                source,
+            })
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! The uplink's task: one session after the other, and a sync of the spool each second.
+
+use crate::backoff::Backoff;
+use crate::link::{chain, connect};
+use crate::session::{self, Ended};
+use crate::spool::{Spool, SpoolError, space_of, spool_dir};
+use crate::uplink::{Shared, Uplink, UplinkConfig};
+use rustls::ClientConfig;
+use shared_journal::Disk;
+use shared_model::Clock;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+/// How long written records may wait for the disk: what a loss of power costs.
+const SYNC_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// The sender. Runs until it is told to stop.
+pub struct UplinkTask(Arc<Shared>);
+
+/// Opens the spool. Nothing is sent before [`UplinkTask::run`] runs, but rounds can be offered.
+pub fn start(
+    config: UplinkConfig,
+    tls: Arc<ClientConfig>,
+    clock: Arc<dyn Clock>,
+) -> Result<(Uplink, UplinkTask), SpoolError> {
+    let dir = spool_dir(&config.data_dir);
+    let probed = config.data_dir.clone();
+    let space = Box::new(move || space_of(&probed));
+    let spool = Spool::open(&dir, config.boot_id, config.limits, space, Arc::new(Disk))?;
+    let shared = Arc::new(Shared::new(config, spool, tls, clock)?);
+    Ok((Uplink(Arc::clone(&shared)), UplinkTask(shared)))
+}
+
+impl UplinkTask {
+    /// Keeps a session with the collector until `stop` is ready; then says goodbye, syncs the spool and marks it clean.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let shared = &self.0;
+        let (stopping, stopped) = watch::channel(false);
+        let mut sessions = pin!(sessions(shared, stopped));
+        tokio::select! {
+            () = &mut sessions => return,
+            () = sync_each_second(shared) => {}
+            () = stop => {}
+        }
+        stopping.send_replace(true);
+        // The session gets the chance to say goodbye, but a stalled network does not hold up the end.
+        if timeout(GOODBYE, sessions).await.is_err() {
+            tracing::debug!("the collector did not take the goodbye in time");
+        }
+        let closed = shared.lock().spool.close();
+        if let Err(error) = closed {
+            tracing::error!(error = chain(&error), "the spool was not closed in order");
+        }
+    }
+}
+
+/// One session after the other, until told to stop.
+async fn sessions(shared: &Shared, mut stopped: watch::Receiver<bool>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let mut ending = stopped.clone();
+        let ended = tokio::select! {
+            ended = one_session(shared, &mut ending) => ended,
+            // Before the session is open there is nobody to say goodbye to.
+            () = stop_before_welcome(shared, &mut stopped) => return,
+        };
+        let Some((wait, failure)) = after(ended, &mut backoff) else { return };
+        tracing::warn!(wait_ms = wait.as_millis() as u64, "{failure}");
+        {
+            let mut state = shared.lock();
+            state.connected = false;
+            state.offset = None;
+            state.last_failure = Some(failure);
+        }
+        tokio::select! {
+            () = sleep(wait) => {}
+            _told = stopped.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// Ready when the task is to stop while no session is open.
+async fn stop_before_welcome(shared: &Shared, stopped: &mut watch::Receiver<bool>) {
+    let _told = stopped.wait_for(|stop| *stop).await;
+    if shared.lock().connected {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn one_session(shared: &Shared, stopped: &mut watch::Receiver<bool>) -> Ended {
+    let tls = Arc::clone(&shared.lock().tls);
+    match connect(&shared.config.address, tls).await {
+        Ok(channel) => session::run(shared, channel, stopped).await,
+        Err(error) => Ended::NoSession(error),
+    }
+}
+
+/// How long to wait before the next attempt, and what went wrong; `None` to end.
+fn after(ended: Ended, backoff: &mut Backoff) -> Option<(Duration, String)> {
+    // Without randomness all nodes would come back at once, which the collector survives.
+    let random = getrandom::u64().unwrap_or_default();
+    Some(match ended {
+        Ended::Stopped => return None,
+        Ended::NoSession(error) => (backoff.after_failure(random), chain(&error)),
+        Ended::Lost { lived, window, error } => {
+            (backoff.after_session(lived, Some(window), random), chain(&error))
+        }
+        Ended::Drained { lived, window, reason } => {
+            let wait = backoff.after_session(lived, Some(window), random);
+            (wait, format!("the collector is about to stop: {reason}"))
+        }
+        Ended::Revoked { reason } => {
+            let wait = backoff.after_revocation(random);
+            let text = "this node's certificate was revoked; to let it back in, run 'wardround-agent join' with a new token";
+            (wait, format!("{text} ({reason})"))
+        }
+    })
+}
+
+/// Brings what was written to disk, on a thread that may block.
+async fn sync_each_second(shared: &Shared) {
+    let mut ticks = interval(SYNC_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let prepared = shared.lock().spool.prepare_sync();
+        let synced = match prepared {
+            Ok(work) => match tokio::task::spawn_blocking(move || work.run()).await {
+                Ok(result) => result,
+                Err(error) => {
+                    tracing::error!(%error, "syncing the spool stopped");
+                    continue;
+                }
+            },
+            Err(error) => Err(error),
+        };
+        if let Err(error) = synced {
+            tracing::error!(error = chain(&error), "the spool is not safe against a loss of power");
+        }
+    }
+}

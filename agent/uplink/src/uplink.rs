@@ -1,0 +1,167 @@
+//! The uplink's handle: where the daemon hands over its rounds.
+
+use crate::clock_offset::Exchange;
+use crate::spool::{BatchRecord, OfferError, Spool, SpoolError, SpoolLimits};
+use proto::{BodyEncoder, ClockReading, wire};
+use rustls::ClientConfig;
+use shared_model::{Batch, Catalog, Clock, NodeIdentity, Seq, Timestamp};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// What the uplink needs to know.
+#[derive(Clone, Debug)]
+pub struct UplinkConfig {
+    /// The collector as `host:port`.
+    pub address: String,
+    /// The agent's data folder; the spool is in `spool` under it.
+    pub data_dir: PathBuf,
+    /// Who this node is, as its certificate says.
+    pub identity: NodeIdentity,
+    /// The kernel's boot id, see [`crate::read_boot_id`].
+    pub boot_id: [u8; 16],
+    /// What the spool may take.
+    pub limits: SpoolLimits,
+    /// Version of the agent's program.
+    pub agent_version: String,
+}
+
+/// How the uplink is doing.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UplinkStatus {
+    /// A session is open.
+    pub connected: bool,
+    /// Size of the spool, bytes.
+    pub spool_bytes: u64,
+    /// The number the next record gets.
+    pub next_seq: Seq,
+    /// Records that are not confirmed.
+    pub unacked: u64,
+    /// Collector's wall clock minus the node's in this session, microseconds.
+    pub clock_offset_us: Option<i64>,
+    /// Why there is no session, or why the last one ended.
+    pub last_failure: Option<String>,
+}
+
+/// The handle. Cloning shares it.
+#[derive(Clone)]
+pub struct Uplink(pub(crate) Arc<Shared>);
+
+/// What the handle and the task share.
+pub(crate) struct Shared {
+    pub(crate) config: UplinkConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Rung when there is something new to send.
+    pub(crate) bell: Notify,
+    state: Mutex<State>,
+    synced: AtomicBool,
+}
+
+pub(crate) struct State {
+    pub(crate) spool: Spool,
+    encoder: BodyEncoder,
+    /// The latest catalog message that adds to the generation before it.
+    pub(crate) delta: Option<wire::Catalog>,
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) connected: bool,
+    /// Sessions tried since the start.
+    pub(crate) sessions: u64,
+    pub(crate) offset: Option<Exchange>,
+    pub(crate) last_failure: Option<String>,
+}
+
+impl Uplink {
+    /// Takes a round: the definitions that are new with it, if any, and its readings. Encodes, writes to the spool and
+    /// wakes the sender; never waits for the network or for the disk's confirmation.
+    ///
+    /// `catalog` is a delta on the current generation, or a whole catalog (base 0) that extends the current one.
+    ///
+    /// # Errors
+    /// [`OfferError`]: this batch is lost. Where it would have had a number the loss is declared as soon as the spool
+    /// can be written again.
+    pub fn offer(&self, catalog: Option<&Catalog>, batch: &Batch) -> Result<Seq, OfferError> {
+        let mut state = self.0.lock();
+        let State { spool, encoder, delta, .. } = &mut *state;
+        if let Some(catalog) = catalog
+            && let Some(message) = spool.extend_catalog(catalog)?
+        {
+            *delta = Some(message);
+        }
+        let known = spool.catalog().generation;
+        if batch.generation > known {
+            return Err(OfferError::Generation { generation: batch.generation, known });
+        }
+        let body = encoder.encode(batch)?;
+        let times = batch.blocks.iter().flat_map(|block| block.times.iter().copied());
+        let first = times.clone().min().unwrap_or(self.0.clock.wall());
+        let last = times.max().unwrap_or(first);
+        let seq = spool.push(BatchRecord { generation: batch.generation, first, last, body })?;
+        drop(state);
+        self.0.bell.notify_one();
+        Ok(seq)
+    }
+
+    /// The full catalog of the spool, from which a restarted agent goes on numbering its series and sets.
+    pub fn catalog(&self) -> Catalog {
+        self.0.lock().spool.catalog().clone()
+    }
+
+    /// Takes a new TLS configuration, after a renewal; the next connection uses it.
+    pub fn set_tls(&self, tls: Arc<ClientConfig>) {
+        self.0.lock().tls = tls;
+    }
+
+    /// Whether the kernel calls the wall clock synchronised; told to the collector with every clock reading. False
+    /// until it is set.
+    pub fn set_clock_synced(&self, synced: bool) {
+        self.0.synced.store(synced, Ordering::Relaxed);
+    }
+
+    /// How the uplink is doing.
+    pub fn status(&self) -> UplinkStatus {
+        let state = self.0.lock();
+        UplinkStatus {
+            connected: state.connected,
+            spool_bytes: state.spool.bytes(),
+            next_seq: state.spool.next(),
+            unacked: state.spool.spooled().count(),
+            clock_offset_us: state.offset.map(|exchange| exchange.offset_us),
+            last_failure: state.last_failure.clone(),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: UplinkConfig,
+        spool: Spool,
+        tls: Arc<ClientConfig>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SpoolError> {
+        let encoder = BodyEncoder::new().map_err(SpoolError::Encoder)?;
+        let state = State {
+            spool,
+            encoder,
+            delta: None,
+            tls,
+            connected: false,
+            sessions: 0,
+            offset: None,
+            last_failure: None,
+        };
+        let synced = AtomicBool::new(false);
+        Ok(Self { config, clock, bell: Notify::new(), state: Mutex::new(state), synced })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The node's clocks now.
+    pub(crate) fn reading(&self) -> ClockReading {
+        let synced = self.synced.load(Ordering::Relaxed);
+        let wall: Timestamp = self.clock.wall();
+        ClockReading { wall, boot: self.clock.boot(), synced }
+    }
+}
