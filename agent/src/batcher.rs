@@ -305,6 +305,7 @@ mod tests {
         assert_eq!(pair.read(&batch), ["node/ a=None", "node/ b=Some(6.0)", "node/ c=Some(5.0)"]);
         assert_eq!((pair.full.generation, pair.full.series.len()), (2, 3));
 
+        let slot = pair.batcher.slot("node", "");
         let mut other = Sink::default();
         round(&mut other, &[("b", 8.0), ("a", 7.0)]);
         let batch = pair.send(&[(slot, &other)]);
@@ -369,8 +370,8 @@ mod tests {
         assert_eq!(pair.batcher.refused(), 3);
     }
 
-    /// Scenario: one series more than an agent may have, and one set more. Guarantees: the first ones are sent, the last
-    /// is counted as refused, and the collector would accept every catalog.
+    /// Scenario: one series more than an agent may have. Guarantees: the first ones are sent, the last is counted as
+    /// refused, and the collector would accept the catalog.
     #[test]
     fn limits_hold() {
         let mut pair = Pair::new();
@@ -381,17 +382,23 @@ mod tests {
         round(&mut sink, &all);
         let batch = pair.send(&[(slot, &sink)]);
         assert_eq!((batch.blocks[0].values.len(), pair.batcher.refused()), (MAX_SERIES, 1));
-        let last = (1..MAX_SETS)
-            .map(|n| {
-                let mut one = Sink::default();
-                round(&mut one, &[(&names[n], 1.0)]);
-                pair.send(&[(slot, &one)]).blocks.len()
-            })
-            .last();
-        assert_eq!((last, pair.batcher.refused()), (Some(1), 1));
-        let mut one = Sink::default();
-        round(&mut one, &[(&names[MAX_SETS], 1.0)]);
-        assert_eq!(pair.send(&[(slot, &one)]).blocks.len(), 0);
-        assert_eq!(pair.batcher.refused(), 2);
+    }
+
+    /// Scenario: the last set id and one more. Guarantees: the last is used, one more is counted as refused without a
+    /// block, and a known list of series still finds its set.
+    #[test]
+    fn set_ids_end() {
+        let mut pair = Pair::new();
+        let id = u32::try_from(MAX_SETS).unwrap() - 1;
+        let set = SeriesSet { id, job: "node".into(), ..SeriesSet::default() };
+        pair.full = Catalog { generation: 1, sets: vec![set], ..Catalog::default() };
+        pair.batcher.resume(&pair.full);
+        for (device, blocks, refused) in [("a", 1, 0), ("b", 0, 1), ("a", 1, 1)] {
+            let slot = pair.batcher.slot("node", "");
+            let mut sink = Sink::default();
+            round(&mut sink, &[(device, 1.0)]);
+            let batch = pair.send(&[(slot, &sink)]);
+            assert_eq!((batch.blocks.len(), pair.batcher.refused()), (blocks, refused), "{device}");
+        }
     }
 }

@@ -66,6 +66,9 @@ pub(crate) struct ProbeKeys {
     pub(crate) root: Option<PathBuf>,
     /// Of `filesystem` only: mount points to leave out, each with everything below it. Default: none.
     pub(crate) exclude: Vec<String>,
+    /// Of `filesystem` only: mount points whose devices hold the database's data, logs and redo, which the clause on I/O
+    /// wait speaks of. Default: every local file system.
+    pub(crate) data_mounts: Vec<String>,
 }
 
 /// What the disk keeps while the collector cannot be reached. The tightest of the three limits holds.
@@ -92,7 +95,14 @@ pub(crate) struct Log {
 
 impl Default for ProbeKeys {
     fn default() -> Self {
-        Self { enabled: true, interval: None, timeout: None, root: None, exclude: Vec::new() }
+        Self {
+            enabled: true,
+            interval: None,
+            timeout: None,
+            root: None,
+            exclude: Vec::new(),
+            data_mounts: Vec::new(),
+        }
     }
 }
 
@@ -200,11 +210,13 @@ impl ProbeKeys {
         if self.root.is_some() && name != "infiniband" {
             errors.add(format!("{path}.root"), "only the probe infiniband has it");
         }
-        if !self.exclude.is_empty() && name != "filesystem" {
-            errors.add(format!("{path}.exclude"), "only the probe filesystem has it");
-        }
-        if self.exclude.iter().any(|mount| !mount.starts_with('/')) {
-            errors.add(format!("{path}.exclude"), "mount points begin with /");
+        for (key, mounts) in [("exclude", &self.exclude), ("data_mounts", &self.data_mounts)] {
+            if !mounts.is_empty() && name != "filesystem" {
+                errors.add(format!("{path}.{key}"), "only the probe filesystem has it");
+            }
+            if mounts.iter().any(|mount| !mount.starts_with('/')) {
+                errors.add(format!("{path}.{key}"), "mount points begin with /");
+            }
         }
     }
 }
@@ -356,8 +368,8 @@ mod tests {
             found,
             [
                 "datadir: unknown key; did you mean 'data_dir'?",
-                "probe.cpu.intervall: unknown key; did you mean 'interval'?",
                 "postgres[0].hots: unknown key; did you mean 'host'?",
+                "probe.cpu.intervall: unknown key; did you mean 'interval'?",
             ]
         );
     }

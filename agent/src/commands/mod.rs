@@ -7,7 +7,7 @@ mod run;
 
 use crate::config::Config;
 use anyhow::Context;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,6 +20,9 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Parser)]
 #[command(name = "wardround-agent", version, about, after_help = EXAMPLES)]
 pub(crate) struct Cli {
+    /// Configuration file [default: /etc/wardround/agent.toml if it exists]
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,41 +37,18 @@ Examples:
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
 
-#[derive(Args)]
-struct ConfigArg {
-    /// Configuration file [default: /etc/wardround/agent.toml if it exists]
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
 #[derive(Subcommand)]
 enum Command {
     /// Make this node known to a collector with a one-time token
-    Join {
-        #[command(flatten)]
-        config: ConfigArg,
-        #[command(flatten)]
-        join: join::Join,
-    },
+    Join(join::Join),
     /// Read and send until SIGTERM or SIGINT
     #[command(after_help = run::HELP)]
-    Run {
-        #[command(flatten)]
-        config: ConfigArg,
-    },
+    Run,
     /// Read once and print; needs no collector and sends nothing
-    Probe {
-        #[command(flatten)]
-        config: ConfigArg,
-        #[command(flatten)]
-        probe: probe::ProbeOnce,
-    },
+    Probe(probe::ProbeOnce),
     /// Check a configuration file and print all its faults
     #[command(after_help = check_config::HELP)]
-    CheckConfig {
-        #[command(flatten)]
-        config: ConfigArg,
-    },
+    CheckConfig,
     /// Print the completion script of a shell
     #[command(
         after_help = "Example:\n  wardround-agent completion bash > /etc/bash_completion.d/wardround-agent"
@@ -76,26 +56,19 @@ enum Command {
     Completion {
         /// bash, zsh, fish, elvish or powershell
         shell: Shell,
-        #[command(flatten)]
-        config: ConfigArg,
     },
-}
-
-impl ConfigArg {
-    fn load(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(self.config.as_deref())?)
-    }
 }
 
 impl Cli {
     /// Runs the command; its exit status is 0 or 1.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = || Config::load(self.config.as_deref());
         match self.command {
-            Command::Join { config, join } => join.run(&config.load()?),
-            Command::Run { config } => run::run(&config.load()?),
-            Command::Probe { config, probe } => return probe.run(&config.load()?),
-            Command::CheckConfig { config } => check_config::run(&config.load()?),
-            Command::Completion { shell, config: _ } => {
+            Command::Join(join) => join.run(&config()?),
+            Command::Run => run::run(&config()?),
+            Command::Probe(probe) => return probe.run(&config()?),
+            Command::CheckConfig => check_config::run(&config()?),
+            Command::Completion { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(
                     shell,

@@ -24,20 +24,7 @@ impl Spool {
             return false;
         };
         let range = SeqRange { from: Seq(range.from.0), to: Seq(range.to.0) };
-        let (gaps, times) = self.contents(range);
-        let unsettled = self.unsettled(range);
-        for lost in &unsettled {
-            tracing::warn!(%lost, "no room in the spool: the oldest records are dropped");
-        }
-        // Declarations that are dropped with the segment are made again; those about older records of the same kind
-        // join the new one, so that a long outage does not pile them up.
-        self.owed.extend(gaps);
-        let (first, last) = times.unzip();
-        for lost in unsettled {
-            self.owed.push(Gap { lost, reason: GapReason::Budget, first, last });
-            self.settled.insert_range(lost);
-        }
-        merge(&mut self.owed);
+        self.declare_evicted(range);
         self.write_owed();
         // Noted before the removal is, so that the declaration is on disk first.
         let noted = self.log.sync();
@@ -46,6 +33,24 @@ impl Spool {
             tracing::warn!(%error, "the oldest segment of the spool cannot be removed");
         }
         matches!(evicted, Ok(Some(_)))
+    }
+
+    /// Owes the declarations that the loss of a segment makes necessary: of what is not settled in it, and of the losses
+    /// that were declared in it. A loss that joins an earlier one for want of room makes one declaration of both, so that
+    /// a long outage does not pile them up.
+    fn declare_evicted(&mut self, segment: SeqRange) {
+        let (mut losses, times) = self.contents(segment);
+        let (first, last) = times.unzip();
+        for lost in self.unsettled(segment) {
+            tracing::warn!(%lost, "no room in the spool: the oldest records are dropped");
+            losses.push(Gap { lost, reason: GapReason::Budget, first, last });
+            self.settled.insert_range(lost);
+        }
+        self.declared.retain(|(seq, _)| !self.settled.contains(*seq));
+        losses.extend(self.declared.iter().map(|(_, gap)| gap.clone()));
+        merge(&mut losses);
+        losses.retain(|gap| !self.declared.iter().any(|(_, declared)| declared == gap));
+        self.owed.extend(losses);
     }
 
     /// On a disk without room: drops the oldest segment at once, even before its loss can be written.
@@ -86,8 +91,15 @@ impl Spool {
             let record = Record::Gap(gap.clone());
             let (kind, payload) = record.encode();
             let Ok(lsn) = self.log.append(kind, &payload) else { return };
-            self.owed.remove(0);
-            self.remember(Seq(lsn.0), record);
+            let gap = self.owed.remove(0);
+            let seq = Seq(lsn.0);
+            if gap.reason == GapReason::Budget {
+                self.declared.retain(|(_, earlier)| {
+                    clip(earlier.lost, gap.lost.from, gap.lost.to) != Some(earlier.lost)
+                });
+                self.declared.push((seq, gap));
+            }
+            self.remember(seq, record);
             if let Err(error) = self.log.flush() {
                 tracing::warn!(%error, "a declared loss waits for the disk");
             }
@@ -108,10 +120,10 @@ impl Spool {
 }
 
 /// Joins neighbouring losses for want of room.
-fn merge(owed: &mut Vec<Gap>) {
-    owed.sort_by_key(|gap| gap.lost);
-    let mut merged: Vec<Gap> = Vec::with_capacity(owed.len());
-    for gap in owed.drain(..) {
+fn merge(losses: &mut Vec<Gap>) {
+    losses.sort_by_key(|gap| gap.lost);
+    let mut merged: Vec<Gap> = Vec::with_capacity(losses.len());
+    for gap in losses.drain(..) {
         let budget = gap.reason == GapReason::Budget;
         match merged.last_mut() {
             Some(before)
@@ -124,7 +136,7 @@ fn merge(owed: &mut Vec<Gap>) {
             _ => merged.push(gap),
         }
     }
-    *owed = merged;
+    *losses = merged;
 }
 
 fn touches(before: &Gap, next: &Gap) -> bool {

@@ -59,6 +59,8 @@ pub(crate) struct Spool {
     recent_bytes: usize,
     /// Losses that could not be written yet.
     owed: Vec<Gap>,
+    /// Losses for want of room that were written since the spool was opened and are not confirmed, with their numbers.
+    declared: Vec<(Seq, Gap)>,
     /// Batches that could not even get a number.
     missed: Option<Missed>,
     /// The next number when the spool was opened, until the collector has said what it holds.

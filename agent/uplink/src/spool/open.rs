@@ -63,6 +63,7 @@ impl Spool {
             recent: VecDeque::new(),
             recent_bytes: 0,
             owed: Vec::new(),
+            declared: Vec::new(),
             missed: None,
         };
         spool.skip_promised(&before, boot_id)?;

@@ -270,7 +270,7 @@ fn eviction_declares_one_growing_loss() {
     let (first_kept, _) = kept.first_key_value().unwrap();
     let lost: SeqSet = gaps.iter().map(|gap| gap.lost).collect();
     assert_eq!(lost.ranges(), [SeqRange { from: Seq(1), to: Seq(first_kept.0 - 1) }]);
-    assert!(gaps.len() <= 16, "{} declarations", gaps.len());
+    assert!(gaps.len() <= 6, "{} declarations", gaps.len());
     assert!(gaps.iter().all(|g| g.reason == GapReason::Budget));
     assert_eq!(gaps.iter().filter_map(|g| g.first).min(), Some(Timestamp::from_secs(1)));
     let tokens: Vec<u64> = kept

@@ -109,7 +109,7 @@ impl<'a> Loader<'a> {
                     }
                 }
                 Kind::Rows => {
-                    self.rows(&file, block, groups.get(&head.group), offset >= trusted)?
+                    self.rows(&file, block, groups.get(&head.group), offset >= trusted)?;
                 }
             }
         }

@@ -5,7 +5,8 @@ use pco::data_types::Number;
 use pco::wrapped::{FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DeltaSpec};
 
-/// Within 3 % of the size of level 8 at half its time on blocks of 120 rows.
+/// On blocks of 120 rows of a node's real readings: level 8 is 1 % smaller and takes a quarter longer. Differences of the
+/// first order are always taken: letting pco choose is 5 % smaller and takes three times as long.
 const LEVEL: usize = 4;
 
 /// Packs the columns of one block.

@@ -20,9 +20,12 @@ pub(super) struct Registry {
     postings: BTreeMap<Box<str>, BTreeMap<Box<str>, Vec<SeriesId>>>,
     /// For each series the groups and columns it is in.
     columns: Vec<Vec<(GroupId, u32)>>,
-    groups: HashMap<Arc<[SeriesId]>, GroupId>,
+    groups: HashMap<Columns, GroupId>,
     columns_total: usize,
 }
+
+/// The series of a group, in the order of columns.
+pub(super) type Columns = Arc<[SeriesId]>;
 
 /// A series that was looked for.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ impl Registry {
     pub(super) fn define_group(
         &mut self,
         series: &[SeriesId],
-    ) -> Result<(GroupId, Option<Arc<[SeriesId]>>), SeriesError> {
+    ) -> Result<(GroupId, Option<Columns>), SeriesError> {
         if let Some(id) = self.groups.get(series) {
             return Ok((*id, None));
         }
@@ -93,7 +96,7 @@ impl Registry {
         for (column, series) in series.iter().enumerate() {
             self.columns[series.0 as usize].push((id, column as u32));
         }
-        let series: Arc<[SeriesId]> = series.into();
+        let series: Columns = series.into();
         self.groups.insert(Arc::clone(&series), id);
         Ok((id, Some(series)))
     }

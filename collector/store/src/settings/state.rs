@@ -188,7 +188,7 @@ impl Settings {
                 }
             }
             Change::NodeJoined { identity, cert_serial, at } => {
-                self.join(identity, cert_serial, at)
+                self.join(identity, cert_serial, at);
             }
             Change::NodeRenewed { identity, cert_serial, .. } => {
                 if let Some(node) = self.nodes.get_mut(&identity) {
