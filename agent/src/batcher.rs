@@ -370,18 +370,27 @@ mod tests {
         assert_eq!(pair.batcher.refused(), 3);
     }
 
-    /// Scenario: one series more than an agent may have. Guarantees: the first ones are sent, the last is counted as
-    /// refused, and the collector would accept the catalog.
+    /// Scenario: the last reference and one more. Guarantees: the last is sent, one more is counted as refused, and the
+    /// collector would accept the catalog.
     #[test]
-    fn limits_hold() {
+    fn references_end() {
         let mut pair = Pair::new();
-        let names: Vec<String> = (0..=MAX_SERIES).map(|n| format!("d{n}")).collect();
-        let mut sink = Sink::default();
+        let def = |n: usize| SeriesDef {
+            reference: u32::try_from(n).unwrap(),
+            name: USED.name.into(),
+            kind: USED.kind,
+            unit: USED.unit,
+            labels: vec![("device".into(), format!("old{n}").into())],
+        };
+        let series = (1..MAX_SERIES).map(def).collect();
+        pair.full = Catalog { generation: 1, series, ..Catalog::default() };
+        pair.batcher.resume(&pair.full);
         let slot = pair.batcher.slot("node", "");
-        let all: Vec<_> = names.iter().map(|n| (n.as_str(), 1.0)).collect();
-        round(&mut sink, &all);
+        let mut sink = Sink::default();
+        round(&mut sink, &[("last", 1.0), ("more", 2.0)]);
         let batch = pair.send(&[(slot, &sink)]);
-        assert_eq!((batch.blocks[0].values.len(), pair.batcher.refused()), (MAX_SERIES, 1));
+        assert_eq!(pair.read(&batch), ["node/ last=Some(1.0)"]);
+        assert_eq!(pair.batcher.refused(), 1);
     }
 
     /// Scenario: the last set id and one more. Guarantees: the last is used, one more is counted as refused without a

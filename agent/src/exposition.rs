@@ -33,12 +33,15 @@ pub(crate) fn print(readings: &[Reading], format: Format) -> Result<String, serd
     }
 }
 
+/// A metric and its samples.
+type Family = (&'static Metric, Vec<(Labels, f64)>);
+
 fn prometheus(readings: &[Reading]) -> String {
     // All samples of a metric stand together, as the format asks, also when several instances yield them.
-    let mut families: BTreeMap<&str, (&Metric, Vec<(Labels, f64)>)> = BTreeMap::new();
+    let mut families: BTreeMap<&str, Family> = BTreeMap::new();
     for (reading, sample, value) in samples(readings) {
         let metric = sample.metric();
-        let family = families.entry(metric.name).or_insert_with(|| (metric, Vec::new()));
+        let family = families.entry(metric.name).or_insert((metric, Vec::new()));
         family.1.push((labels(reading, sample).with(shared_model::NAME, metric.name), value));
     }
     let mut text = String::new();

@@ -5,6 +5,7 @@ use agent_databases::{CoreServiceProbe, PostgresProbe};
 use agent_probe::{AsyncProbe, HostRoot, Probe, ProbeSpec};
 use agent_probes::Context;
 use shared_model::Clock;
+use shared_runtime::config::Span;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +38,8 @@ pub(crate) fn host_probes(
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();
         let keys = keys(name);
         keys.enabled.then(|| Planned {
-            interval: keys.interval.map_or(default_interval, |span| span.get()),
-            timeout: keys.timeout.map_or(default_timeout, |span| span.get()),
+            interval: keys.interval.map_or(default_interval, Span::get),
+            timeout: keys.timeout.map_or(default_timeout, Span::get),
             labels: vec![("probe", name.into())],
             probe,
         })

@@ -41,7 +41,7 @@ impl Renewal {
                 Ok(None) => {}
                 Ok(Some(until)) => tracing::info!(%until, "certificate renewed"),
                 Err(error) => {
-                    tracing::warn!(error = %format!("{error:#}"), "certificate not renewed")
+                    tracing::warn!(error = %format!("{error:#}"), "certificate not renewed");
                 }
             }
             tokio::time::sleep(CHECK_EVERY).await;

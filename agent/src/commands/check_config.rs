@@ -11,7 +11,7 @@ Examples:
   wardround-agent check-config                        the default file
   wardround-agent check-config --config agent.toml    another one
 
-Exit status: 0 valid, 1 faults (all of them are on standard error, each with the path of its key).";
+Exit status: 0 valid, 1 faults: all are on standard error, with the path of each key.";
 
 /// Called with a configuration that is valid; faults are printed by the caller.
 pub(super) fn run(config: &Config) -> anyhow::Result<()> {

@@ -21,11 +21,13 @@ const TOKEN_BYTES_MAX: u64 = 4_096;
 #[command(after_help = "\
 Examples:
   wardround-agent join --collector 10.0.0.5:7443 --token wr1.…
-  wardround-agent join --collector 10.0.0.5:7443 --token - < token-file    keeps it out of the process list
+  wardround-agent join --collector 10.0.0.5:7443 --token - < token-file
 
-The key is made on this node and never leaves it. The token is what 'wardround-collector token create' printed; it
-works once. Exit status: 0 joined, 1 refused or not reachable, 2 wrong usage.")]
-pub(super) struct Join {
+With - the token stays out of the process list. The key is made on this node and
+never leaves it. The token is what 'wardround-collector token create' printed; it
+works once.
+Exit status: 0 joined, 1 refused or not reachable, 2 wrong usage.")]
+pub(super) struct JoinArgs {
     /// The collector's port for agents
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     collector: String,
@@ -38,7 +40,7 @@ fn address(text: &str) -> Result<String, &'static str> {
     check_address(text).map(|()| text.to_owned())
 }
 
-impl Join {
+impl JoinArgs {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<()> {
         let token: JoinToken = self.token()?.expose().parse()?;
         let dir = config.data_dir();

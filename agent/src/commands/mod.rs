@@ -29,23 +29,23 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  wardround-agent join --collector 10.0.0.5:7443 --token wr1.…   make this node known, once
-  wardround-agent run                                            read and send until SIGTERM or SIGINT
-  wardround-agent probe                                          read everything once and print it
-  wardround-agent probe cpu postgres --format json               only these, as JSON
-  wardround-agent check-config --config agent.toml               all faults of a file at once
+  wardround-agent join --collector 10.0.0.5:7443 --token wr1.…     once per node
+  wardround-agent run                                  until SIGTERM or SIGINT
+  wardround-agent probe                                read once and print
+  wardround-agent probe cpu postgres --format json     only these, as JSON
+  wardround-agent check-config --config agent.toml     all faults at once
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
 
 #[derive(Subcommand)]
 enum Command {
     /// Make this node known to a collector with a one-time token
-    Join(join::Join),
+    Join(join::JoinArgs),
     /// Read and send until SIGTERM or SIGINT
     #[command(after_help = run::HELP)]
     Run,
     /// Read once and print; needs no collector and sends nothing
-    Probe(probe::ProbeOnce),
+    Probe(probe::ProbeArgs),
     /// Check a configuration file and print all its faults
     #[command(after_help = check_config::HELP)]
     CheckConfig,
@@ -109,4 +109,22 @@ fn remark(line: &str) {
 /// Prints an error with its causes to standard error.
 pub(crate) fn print_error(error: &anyhow::Error) {
     remark(&format!("wardround-agent: {error:#}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: the whole command line as declared. Guarantees: no clash of names, and each command has examples.
+    #[test]
+    fn the_command_line_is_sound() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{}", sub.get_name());
+            assert!(sub.get_arguments().any(|a| a.get_id() == "config"), "{}", sub.get_name());
+        }
+    }
 }

@@ -24,12 +24,13 @@ const NETWORK: [&str; 2] = ["postgres", "core_service"];
 Examples:
   wardround-agent probe                        everything that is configured
   wardround-agent probe cpu infiniband         only these
-  wardround-agent probe --root /srv/capture    a captured tree: reads DIR/proc, DIR/sys, DIR/udev, no database
+  wardround-agent probe --root /srv/capture    a captured tree, no database
   wardround-agent probe postgres --format json
 
-What is absent or failed is named on standard error. Exit status: 0 read (absent is not a failure), 1 a probe failed or
-its name is unknown, 2 wrong usage.")]
-pub(super) struct ProbeOnce {
+What is absent or failed is named on standard error.
+Exit status: 0 read (absent is not a failure), 1 a probe failed or its name is
+unknown, 2 wrong usage.")]
+pub(super) struct ProbeArgs {
     /// Probes to read [default: all that are enabled]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -41,7 +42,7 @@ pub(super) struct ProbeOnce {
     format: Format,
 }
 
-impl ProbeOnce {
+impl ProbeArgs {
     pub(super) fn run(&self, config: &Config) -> anyhow::Result<ExitCode> {
         self.check_names(config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

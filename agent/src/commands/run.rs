@@ -27,8 +27,9 @@ Examples:
   wardround-agent run
   wardround-agent run --config /srv/agent.toml
 
-Needs 'wardround-agent join' once before. While the collector cannot be reached, readings are kept on disk and sent
-later. Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on.";
+Needs 'wardround-agent join' once before. While the collector cannot be reached,
+readings are kept on disk and sent later.
+Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on.";
 
 /// How long a round under way may take to end after a signal.
 const LAST_ROUND: Duration = Duration::from_secs(2);
@@ -50,16 +51,22 @@ async fn agent(config: &Config) -> anyhow::Result<()> {
     let (uplink, task) = start_uplink(config, &address, &clock)?;
     let (stop_uplink, stopped) = oneshot::channel::<()>();
     let mut sender = pin!(task.run(async move { drop(stopped.await) }));
-    let renewals =
-        renewal::Renewal::new(address.clone(), config.data_dir(), uplink.clone(), clock.clone());
+    let renewals = renewal::Renewal::new(
+        address.clone(),
+        config.data_dir(),
+        uplink.clone(),
+        Arc::clone(&clock),
+    );
     let renewals = tokio::spawn(renewals.run()).abort_handle();
-    let lanes = Lanes::start(config, &uplink, &clock)?;
+    let mut lanes = Lanes::start(config, &uplink, &clock)?;
     tracing::info!(collector = %address, version = VERSION, "reading");
 
     let signal = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
         () = &mut sender => bail!("the uplink ended on its own"),
+        // It ends by itself only by a panic in a probe; a restart is better than a node without readings.
+        _ = &mut lanes.fast_ended => bail!("the fast lane ended on its own"),
     };
     renewals.abort();
     lanes.stop().await;

@@ -186,7 +186,7 @@ mod tests {
     ) -> Vec<Vec<String>> {
         let clock = Arc::new(SimClock::at(Timestamp::from_secs(100)));
         let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
-        let ward = Ward { forwarder: Arc::new(forwarder), clock: clock.clone() };
+        let ward = Ward { forwarder: Arc::new(forwarder), clock: Arc::<SimClock>::clone(&clock) };
         let mut lane = FastLane::new(ward, probes(&clock), OwnMetrics::new(None));
         for ms in at_ms {
             let target = Timestamp::from_millis(100_000 + ms);

@@ -6,6 +6,7 @@ use crate::pace::Pace;
 use crate::plan::Planned;
 use crate::report::{Reporter, Timing};
 use agent_probe::{AsyncProbe, Sink};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One probe over a network connection.
@@ -47,7 +48,7 @@ impl NetworkLane {
 
     /// One round, which ends after the timeout at the latest.
     async fn round(&mut self) {
-        let clock = self.ward.clock.clone();
+        let clock = Arc::clone(&self.ward.clock);
         let (time, begun) = (clock.wall(), clock.boot());
         let lag = self.pace.lag(begun);
         self.sink.begin();

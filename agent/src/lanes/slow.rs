@@ -9,6 +9,7 @@ use crate::report::{Reporter, Timing};
 use agent_probe::{Outcome, Probe, ProbeError, Sink};
 use shared_model::Timestamp;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,7 +43,7 @@ impl SlowLane {
         let (jobs, next_job) = sync_channel(1);
         let (finished, done) = mpsc::channel(1);
         let spec = planned.probe.spec();
-        let (mut probe, clock) = (planned.probe, ward.clock.clone());
+        let (mut probe, clock) = (planned.probe, Arc::clone(&ward.clock));
         std::thread::Builder::new()
             .name(spec.name.into())
             .stack_size(STACK_BYTES)
@@ -71,7 +72,7 @@ impl SlowLane {
 
     /// One round, which ends after the timeout at the latest.
     async fn round(&mut self) {
-        let clock = self.ward.clock.clone();
+        let clock = Arc::clone(&self.ward.clock);
         let begun = clock.boot();
         let lag = self.pace.lag(begun);
         let time = clock.wall();

@@ -108,7 +108,7 @@ pub async fn join(
     let granted = match reply.outcome {
         Some(wire::join_reply::Outcome::Granted(granted)) => granted,
         Some(wire::join_reply::Outcome::Refused(refused)) => {
-            return Err(refusal(refused, offset_us));
+            return Err(refusal(&refused, offset_us));
         }
         None => return Err(unusable("it is empty")),
     };
@@ -152,7 +152,7 @@ pub async fn renew(
     let granted = match reply.outcome {
         Some(wire::renew_reply::Outcome::Granted(granted)) => granted,
         Some(wire::renew_reply::Outcome::Refused(refused)) => {
-            return Err(refusal(refused, offset_us));
+            return Err(refusal(&refused, offset_us));
         }
         None => return Err(unusable("it is empty")),
     };
@@ -182,7 +182,7 @@ async fn answer<T>(
     answered.map(Response::into_inner).map_err(|status| call_failure(address, &status))
 }
 
-fn refusal(refused: wire::Refused, offset_us: i64) -> EnrollError {
+fn refusal(refused: &wire::Refused, offset_us: i64) -> EnrollError {
     use wire::RefusalCode as Code;
     let seconds = offset_us / 1_000_000;
     let clock = match seconds {

@@ -11,6 +11,8 @@ mod link;
 mod session;
 pub mod spool;
 mod task;
+#[cfg(test)]
+mod tests;
 mod uplink;
 
 pub use enroll::{EnrollError, Joined, join, renew};

@@ -1,7 +1,7 @@
 //! One TLS connection to the collector, and what to tell people when there is none.
 
 use hyper_util::rt::TokioIo;
-use rustls::{AlertDescription, CertificateError, ClientConfig};
+use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::{ServerName, UnixTime};
 use shared_runtime::tls::COLLECTOR_NAME;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -145,9 +145,6 @@ fn tls_failure(address: &str, error: std::io::Error) -> LinkError {
         rustls::Error::InvalidCertificate(_) => {
             LinkError::Authority { address, source: cause.clone() }
         }
-        rustls::Error::AlertReceived(alert) if is_refusal(*alert) => {
-            LinkError::Certificate { address, reason: format!("{alert:?}") }
-        }
         _ => LinkError::Tls { address, source: error },
     }
 }
@@ -155,47 +152,37 @@ fn tls_failure(address: &str, error: std::io::Error) -> LinkError {
 /// What a failed call means. With TLS 1.3 a refused certificate shows only here, as an alert under a lost connection.
 pub(crate) fn call_failure(address: &str, status: &Status) -> LinkError {
     let address = address.to_owned();
-    match (status.code(), alert_in(status)) {
-        (_, Some(alert)) if is_refusal(alert) => {
-            LinkError::Certificate { address, reason: format!("{alert:?}") }
-        }
+    let text = chain(status);
+    match (status.code(), refusal_in(&text)) {
+        (_, Some(alert)) => LinkError::Certificate { address, reason: alert.to_owned() },
         (Code::Unauthenticated | Code::PermissionDenied, _) => {
             LinkError::Certificate { address, reason: status.message().to_owned() }
         }
         (Code::Unimplemented | Code::InvalidArgument | Code::OutOfRange, _) => {
             LinkError::Protocol { address, problem: status.message().to_owned() }
         }
-        _ => LinkError::Lost(chain(status)),
+        _ => LinkError::Lost(text),
     }
 }
 
-fn is_refusal(alert: AlertDescription) -> bool {
-    use AlertDescription as A;
-    matches!(
-        alert,
-        A::BadCertificate
-            | A::UnsupportedCertificate
-            | A::CertificateRevoked
-            | A::CertificateExpired
-            | A::CertificateUnknown
-            | A::UnknownCA
-            | A::AccessDenied
-            | A::DecryptError
-            | A::CertificateRequired
-    )
-}
+/// Alerts by which a server refuses a client's certificate (RFC 8446 §6.2).
+const REFUSALS: [&str; 9] = [
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "UnknownCA",
+    "AccessDenied",
+    "DecryptError",
+    "CertificateRequired",
+];
 
-fn alert_in(status: &Status) -> Option<AlertDescription> {
-    let mut next = std::error::Error::source(status);
-    while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|e| e.get_ref());
-        let tls = inner.and_then(|e| e.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::AlertReceived(alert)) = tls.or(error.downcast_ref()) {
-            return Some(*alert);
-        }
-        next = error.source();
-    }
-    None
+/// The alert in an error's text, where it refuses a certificate. On the way through HTTP/2 the error is reduced to its
+/// text, so its type cannot be asked.
+fn refusal_in(text: &str) -> Option<&str> {
+    let (_, alert) = text.split_once("received fatal alert: ")?;
+    REFUSALS.into_iter().find(|name| alert.starts_with(name))
 }
 
 /// An error and its causes in one line.

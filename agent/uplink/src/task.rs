@@ -80,14 +80,19 @@ async fn sessions(shared: &Shared, mut stopped: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = sleep(wait) => {}
-            _told = stopped.wait_for(|stop| *stop) => return,
+            () = told_to_stop(&mut stopped) => return,
         }
     }
 }
 
+/// Ready when the task is to stop, also when whoever would say so is gone.
+pub(crate) async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stop| *stop).await);
+}
+
 /// Ready when the task is to stop while no session is open.
 async fn stop_before_welcome(shared: &Shared, stopped: &mut watch::Receiver<bool>) {
-    let _told = stopped.wait_for(|stop| *stop).await;
+    told_to_stop(stopped).await;
     if shared.lock().connected {
         std::future::pending::<()>().await;
     }

@@ -73,13 +73,14 @@ pub(crate) struct State {
 
 impl Uplink {
     /// Takes a round: the definitions that are new with it, if any, and its readings. Encodes, writes to the spool and
-    /// wakes the sender; never waits for the network or for the disk's confirmation.
+    /// wakes the sender. Never waits for the network; waits for the disk's confirmation only when the catalog changes,
+    /// which must be there before the batches that need it, or when the disk is full.
     ///
     /// `catalog` is a delta on the current generation, or a whole catalog (base 0) that extends the current one.
     ///
     /// # Errors
-    /// [`OfferError`]: this batch is lost. Where it would have had a number the loss is declared as soon as the spool
-    /// can be written again.
+    /// [`OfferError`]: this batch is lost. A batch that the spool could not take is declared lost as soon as the spool can
+    /// be written again; one that breaks the contract never gets a number.
     pub fn offer(&self, catalog: Option<&Catalog>, batch: &Batch) -> Result<Seq, OfferError> {
         let mut state = self.0.lock();
         let State { spool, encoder, delta, .. } = &mut *state;

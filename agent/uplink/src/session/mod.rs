@@ -4,6 +4,7 @@ mod heartbeat;
 mod outbox;
 
 use crate::link::{LinkError, call_failure, chain};
+use crate::task::told_to_stop;
 use crate::uplink::Shared;
 use heartbeat::Heartbeats;
 use outbox::Outbox;
@@ -136,10 +137,9 @@ impl<'a> Session<'a> {
         }
         let known = hello.catalog.filter(|_| !welcome.need_catalog).map_or(0, |c| c.generation);
         let mut state = shared.lock();
-        let settled = state.spool.welcome(&welcome.acked);
-        settled.unwrap_or_else(|error| {
-            tracing::warn!(error = chain(&error), "the spool could not be freed")
-        });
+        if let Err(error) = state.spool.welcome(&welcome.acked) {
+            tracing::warn!(error = chain(&error), "the spool could not be freed");
+        }
         state.connected = true;
         state.last_failure = None;
         let live_from = state.spool.next();
@@ -170,7 +170,7 @@ impl<'a> Session<'a> {
             }
             let event = tokio::select! {
                 biased;
-                _told = stopped.wait_for(|stop| *stop) => return End::Stopped,
+                () = told_to_stop(stopped) => return End::Stopped,
                 message = self.down.message() => Event::Down(message),
                 _ = beats.tick() => Event::Beat,
                 () = &mut pause, if paused => Event::Resume,
@@ -179,21 +179,25 @@ impl<'a> Session<'a> {
                 () = self.shared.bell.notified(), if !work => Event::Bell,
             };
             let outcome = match event {
-                Event::Down(Ok(Some(down))) => self.hear(down).map(|more| work |= more),
+                Event::Down(Ok(Some(down))) => self.hear(down).map(|more| work || more),
                 Event::Down(Ok(None)) => Err(lost("the collector closed the session")),
                 Event::Down(Err(status)) => {
                     Err(End::Lost(call_failure(&self.shared.config.address, &status)))
                 }
-                Event::Beat => self.beat(),
-                Event::Resume => Ok(paused = false),
-                Event::Room(true) => self.send_next().map(|sent| work = sent),
+                Event::Beat => self.beat().map(|()| work),
+                Event::Room(true) => self.send_next(),
                 // The connection is gone; why is told in the other direction.
-                Event::Room(false) => Ok(work = false),
-                Event::Bell => Ok(work = true),
+                Event::Room(false) => Ok(false),
+                Event::Bell => Ok(true),
+                Event::Resume => {
+                    paused = false;
+                    Ok(work)
+                }
             };
-            if let Err(end) = outcome {
-                return end;
-            }
+            work = match outcome {
+                Ok(work) => work,
+                Err(end) => return end,
+            };
         }
     }
 

@@ -57,8 +57,12 @@ impl Outbox {
                 self.reader = None;
                 return Ok(None);
             };
-            let record = match state.spool.recent(seq) {
-                Some(record) => record.clone(),
+            let recent = state.spool.recent(seq).cloned();
+            let record = match recent {
+                Some(record) => {
+                    drop(state);
+                    record
+                }
                 None => {
                     let reader = self.reader.take().filter(|r| r.position().0 == seq.0);
                     let mut reader = reader.unwrap_or_else(|| state.spool.reader(seq));

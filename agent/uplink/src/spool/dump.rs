@@ -76,7 +76,8 @@ pub fn read_catalog(data_dir: &Path) -> Result<Catalog, SpoolError> {
 pub fn summary(data_dir: &Path) -> Result<SpoolSummary, SpoolError> {
     let dir = spool_dir(data_dir);
     let path = Stream::path(&dir);
-    let stream = Stream::read(&path)?.ok_or_else(|| SpoolError::Stream(path))?;
+    let stream = Stream::read(&path)?
+        .ok_or_else(|| SpoolError::Read { path, source: std::io::ErrorKind::NotFound.into() })?;
     let found = shared_journal::verify(&dir.join("log"))?;
     Ok(SpoolSummary {
         stream: stream.id,

@@ -5,6 +5,7 @@ use super::{LazySync, Record, Spool, SpoolError, SpoolLimits, catalog_file, spac
 use proto::{catalog_digest, limits::MAX_MESSAGE_BYTES};
 use shared_journal::{Io, Item, Log, Lsn, Options, Scan};
 use shared_model::{Catalog, GapReason, Seq, SeqRange, SeqSet};
+use shared_runtime::FileError;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ impl Spool {
     ) -> Result<Self, SpoolError> {
         let log_dir = dir.join("log");
         std::fs::create_dir_all(&log_dir)
-            .map_err(|source| SpoolError::Read { path: log_dir.clone(), source })?;
+            .map_err(|source| FileError { path: log_dir.clone(), source })?;
         let lazy = LazySync::over(io);
         let allowed = space::allowed_bytes(limits, space(), 0);
         let options = Options {

@@ -75,7 +75,7 @@ impl Model {
             let content = readable.get(&seq);
             match content {
                 Some(Record::Batch(b)) => {
-                    assert_eq!(self.given.get(&seq), Some(&token_of(b)), "{seq}")
+                    assert_eq!(self.given.get(&seq), Some(&token_of(b)), "{seq}");
                 }
                 Some(Record::Gap(_)) => assert_eq!(self.given.get(&seq), None, "{seq} is a loss"),
                 None => assert!(covered.contains(seq), "{seq} is lost without a word"),
@@ -346,7 +346,7 @@ fn a_full_disk_is_declared_when_it_has_room_again() {
     full.store(true, Ordering::Relaxed);
     let results: Vec<_> = (1..=200).map(|token| spool.push(batch(token, 10_000)).is_ok()).collect();
     let kept = results.iter().filter(|ok| **ok).count() as u64;
-    assert!(results[0] && kept >= 5 && kept < 200, "{kept} kept");
+    assert!(results[0] && (5..200).contains(&kept), "{kept} kept");
     full.store(false, Ordering::Relaxed);
     let seq = spool.push(batch(999, 100)).unwrap();
     let numbers = (1..seq.0).map(Seq);

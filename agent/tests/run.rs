@@ -1,0 +1,169 @@
+//! The daemon as a process: it reads, spools without a collector, stops on a signal and goes on numbering.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the failure")]
+
+use agent_uplink::spool::{SpoolItem, dump, read_catalog};
+use rustix::process::{Pid, Signal, kill_process};
+use shared_model::{Batch, Catalog, Clock, NodeIdentity, Timestamp};
+use shared_runtime::SystemClock;
+use shared_runtime::tls::{Authority, NodeCredentials, NodeKey};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Looks at the spool after which it counts as not growing: at 50 ms each, a minute.
+const LOOKS_MAX: u32 = 1_200;
+
+/// Puts the files of a joined node into a folder, and a configuration with a collector that nobody runs.
+fn joined(dir: &Path) {
+    let now = SystemClock.wall();
+    let ca = dir.join("ca");
+    std::fs::create_dir(&ca).unwrap();
+    let authority = Authority::open(&ca, now).unwrap();
+    let key = NodeKey::generate().unwrap();
+    let identity = NodeIdentity::new("provider", "hospital", "appliance", "db1").unwrap();
+    let issued = authority.issue_node(&key.request_der().unwrap(), &identity, now, 14).unwrap();
+    let credentials = NodeCredentials {
+        key_pem: key.pem(),
+        certificate_pem: issued.certificate_pem,
+        ca_pem: authority.certificate_pem().into(),
+    };
+    credentials.store(dir).unwrap();
+    let dir_text = dir.display();
+    let config = format!(
+        "data_dir = \"{dir_text}\"\n[collector]\naddress = \"127.0.0.1:9\"\n[probe.uname]\nenabled = false\n\
+         [[postgres]]\nport = 9\n"
+    );
+    std::fs::write(dir.join("agent.toml"), config).unwrap();
+}
+
+/// A running daemon that does not outlive its test.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(dir: &Path) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_wardround-agent"))
+            .args(["run", "--config"])
+            .arg(dir.join("agent.toml"))
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    fn stop(mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        let status = self.0.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Already ended when the test went well.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Every batch in the spool.
+fn batches(dir: &Path) -> Vec<(u64, Batch)> {
+    let Ok(items) = dump(dir) else { return Vec::new() };
+    let batch = |item| match item {
+        Ok(SpoolItem::Batch(seq, batch)) => Some((seq.0, batch.unwrap())),
+        _ => None,
+    };
+    items.filter_map(batch).collect()
+}
+
+/// Waits until the spool holds `count` batches of the fast lane.
+fn wait_for_rounds(dir: &Path, count: usize) {
+    for _ in 0..LOOKS_MAX {
+        // Between two looks the daemon's own tick has to pass; there is nothing to be told by.
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+        if let Ok(catalog) = read_catalog(dir)
+            && batches(dir).iter().filter(|(_, b)| has(&catalog, b, "node_load1")).count() >= count
+        {
+            return;
+        }
+    }
+    panic!("no {count} rounds in the spool");
+}
+
+fn has(catalog: &Catalog, batch: &Batch, name: &str) -> bool {
+    values(catalog, batch).keys().any(|series| series.contains(name))
+}
+
+/// Values by `job/instance name{labels}`, and the row's time.
+fn values(catalog: &Catalog, batch: &Batch) -> BTreeMap<String, (f64, Timestamp)> {
+    let mut values = BTreeMap::new();
+    for block in &batch.blocks {
+        let Some(set) = catalog.sets.iter().find(|s| s.id == block.set) else { continue };
+        for (reference, value) in set.references.iter().zip(&block.values) {
+            let def = &catalog.series[*reference as usize - 1];
+            let labels: Vec<_> = def.labels.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            let (job, instance, labels) = (&set.job, &set.instance, labels.join(","));
+            if let Some(value) = value {
+                let series = format!("{job}/{instance} {}{{{labels}}}", def.name);
+                values.insert(series, (*value, block.times[0]));
+            }
+        }
+    }
+    values
+}
+
+/// Scenario: a joined node whose collector cannot be reached and whose database does not run is started, stopped by
+/// SIGTERM, started again and stopped by SIGINT. Guarantees: rounds are spooled a second apart on whole seconds, a down
+/// database is told, a switched-off probe is not read, both signals end with status 0, and the second run goes on with
+/// the same numbers and definitions.
+#[test]
+fn rounds_are_spooled_across_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    joined(dir.path());
+    let daemon = Daemon::start(dir.path());
+    wait_for_rounds(dir.path(), 3);
+    daemon.stop(Signal::TERM);
+
+    let catalog = read_catalog(dir.path()).unwrap();
+    let first = batches(dir.path());
+    let rounds: Vec<_> = first.iter().map(|(_, b)| values(&catalog, b)).collect();
+    let times: Vec<Timestamp> =
+        rounds.iter().filter_map(|v| Some(v.get("node/ node_load1{}")?.1)).collect();
+    assert!(times.len() >= 3);
+    for time in &times {
+        assert!(time.as_millis().rem_euclid(1_000) < 500, "{time} is not near a whole second");
+    }
+    let find = |series: &str| rounds.iter().find_map(|v| Some(v.get(series)?.0));
+    assert_eq!(find("postgres/127.0.0.1:9 pg_up{}"), Some(0.0));
+    assert_eq!(find("wardround/ wardround_probe_success{probe=cpu}"), Some(1.0));
+    let postgres = "wardround/ wardround_probe_success{probe=postgres,target=127.0.0.1:9}";
+    assert_eq!(find(postgres), Some(1.0), "a down database is an observation");
+    assert_eq!(find("wardround/ wardround_probe_success{probe=uname}"), None);
+    assert!(find("wardround/ process_resident_memory_bytes{}").unwrap() > 1e6);
+    assert_eq!(find("wardround/ wardround_batches_lost_total{}"), Some(0.0));
+
+    let daemon = Daemon::start(dir.path());
+    wait_for_rounds(dir.path(), times.len() + 2);
+    daemon.stop(Signal::INT);
+    let again = read_catalog(dir.path()).unwrap();
+    let all = batches(dir.path());
+    let numbers: Vec<u64> = all.iter().map(|(seq, _)| *seq).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+    assert_eq!(again.series[..catalog.series.len()], catalog.series[..]);
+    assert_eq!(&all[..first.len()], &first[..]);
+}
+
+/// Scenario: a node that has not joined. Guarantees: status 1 and what to do.
+#[test]
+fn a_node_must_join_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("agent.toml");
+    std::fs::write(&config, format!("data_dir = \"{}\"", dir.path().display())).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_wardround-agent"))
+        .args(["run", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("wardround-agent join"));
+}

@@ -1,0 +1,7 @@
+//! The uplink against a collector that stands on the real wire: TCP on loopback, mutual TLS, HTTP/2, gRPC. Waits are
+//! for states, never for times.
+
+mod collector;
+mod enroll;
+mod node;
+mod session;

@@ -1,0 +1,82 @@
+//! The collector's REST API as a person's browser would use it.
+
+use super::http::Http;
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use hyper::Method;
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
+
+/// A logged-in session on one connection.
+pub struct Api {
+    http: Http,
+    bearer: String,
+}
+
+impl Api {
+    /// Logs in.
+    pub async fn login(address: SocketAddr, ca_pem: &[u8], name: &str, password: &str) -> Result<Self> {
+        #[derive(serde::Deserialize)]
+        struct Session {
+            token: String,
+        }
+        let mut http = Http::tls(address, ca_pem).await?;
+        let body = serde_json::json!({ "name": name, "password": password }).to_string();
+        let headers = [("content-type", "application/json")];
+        let answer = http.call(Method::POST, "/api/v1/session", &headers, body).await?;
+        let Session { token } = serde_json::from_slice(&answer).context("the answer to the login")?;
+        Ok(Self { http, bearer: format!("Bearer {token}") })
+    }
+
+    /// GETs JSON.
+    pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
+        let body = self.text(path).await?;
+        serde_json::from_slice(&body).with_context(|| format!("the answer to {path}"))
+    }
+
+    /// The sum of a family's values in `/metrics`.
+    pub async fn metric(&mut self, name: &str) -> Result<f64> {
+        let body = self.text("/metrics").await?;
+        let text = String::from_utf8_lossy(&body);
+        sum(&text, name).with_context(|| format!("/metrics has no {name}"))
+    }
+
+    async fn text(&mut self, path: &str) -> Result<Bytes> {
+        let headers = [("authorization", self.bearer.as_str())];
+        self.http.call(Method::GET, path, &headers, Bytes::new()).await
+    }
+}
+
+/// Sum of the values of one family in the Prometheus text format; `None` when it is not there.
+pub fn sum(text: &str, family: &str) -> Option<f64> {
+    let values = text.lines().filter_map(|line| {
+        let rest = line.strip_prefix(family)?;
+        if !rest.starts_with([' ', '{']) {
+            return None;
+        }
+        let value = rest.rsplit_once('}').map_or(rest, |(_, value)| value);
+        value.split_ascii_whitespace().next()?.parse::<f64>().ok()
+    });
+    values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+}
+
+/// How many samples a page in the Prometheus text format has.
+pub fn sample_count(text: &str) -> usize {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a family with labels, one whose name begins with another's, and one that is not there.
+    /// Guarantees: only the family's own values are summed; absence is not zero.
+    #[test]
+    fn families_are_summed() {
+        let text = "# TYPE a_total counter\na_total{x=\"} 9\"} 1\na_total{x=\"b\"} 2.5\na_total_more 7\nb 4 1000\n";
+        assert_eq!(sum(text, "a_total"), Some(3.5));
+        assert_eq!(sum(text, "b"), Some(4.0));
+        assert_eq!(sum(text, "a"), None);
+        assert_eq!(sample_count(text), 4);
+    }
+}
