@@ -66,6 +66,8 @@ pub(crate) struct ProbeKeys {
     pub(crate) root: Option<PathBuf>,
     /// Of `filesystem` only: mount points to leave out, each with everything below it. Default: none.
     pub(crate) exclude: Vec<String>,
+    /// Of `diskstats` only: block devices that the usual list leaves out, such as `loop0`. Default: none.
+    pub(crate) include: Vec<String>,
     /// Of `filesystem` only: mount points whose devices hold the database's data, logs and redo, which the clause on I/O
     /// wait speaks of. Default: every local file system.
     pub(crate) data_mounts: Vec<String>,
@@ -101,6 +103,7 @@ impl Default for ProbeKeys {
             timeout: None,
             root: None,
             exclude: Vec::new(),
+            include: Vec::new(),
             data_mounts: Vec::new(),
         }
     }
@@ -209,6 +212,9 @@ impl ProbeKeys {
         }
         if self.root.is_some() && name != "infiniband" {
             errors.add(format!("{path}.root"), "only the probe infiniband has it");
+        }
+        if !self.include.is_empty() && name != "diskstats" {
+            errors.add(format!("{path}.include"), "only the probe diskstats has it");
         }
         for (key, mounts) in [("exclude", &self.exclude), ("data_mounts", &self.data_mounts)] {
             if !mounts.is_empty() && name != "filesystem" {

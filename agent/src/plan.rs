@@ -33,6 +33,7 @@ pub(crate) fn host_probes(
     let keys = |name: &str| config.probe.get(name).cloned().unwrap_or_default();
     context.infiniband_root = keys("infiniband").root.map(HostRoot::at);
     context.filesystem_exclude = keys("filesystem").exclude;
+    context.diskstats_include = keys("diskstats").include;
     context.data_mounts = keys("filesystem").data_mounts;
     let planned = agent_probes::all(&context).into_iter().filter_map(|probe| {
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();

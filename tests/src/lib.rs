@@ -12,5 +12,6 @@ pub mod binaries;
 pub mod books;
 pub mod chance;
 pub mod demo;
+pub mod load;
 pub mod lone;
 pub mod wait;

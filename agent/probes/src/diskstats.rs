@@ -65,6 +65,7 @@ const MAX_DISKS: usize = 4096;
 pub(crate) struct Diskstats {
     file: HostFile,
     root: HostRoot,
+    include: Vec<String>,
     disks: BTreeMap<Box<str>, Properties>,
     rounds: u32,
 }
@@ -74,6 +75,7 @@ impl Diskstats {
         Self {
             file: HostFile::new(context.root.proc("diskstats")),
             root: context.root.clone(),
+            include: context.diskstats_include.clone(),
             disks: BTreeMap::new(),
             rounds: 0,
         }
@@ -100,11 +102,14 @@ impl Probe for Diskstats {
             self.disks.clear();
         }
         self.rounds = (self.rounds + 1) % PROPERTIES_ROUNDS;
-        let (root, disks) = (&self.root, &mut self.disks);
+        let (root, include, disks) = (&self.root, &self.include, &mut self.disks);
+        let is_included = |name: &str| include.iter().any(|wanted| wanted == name);
         tally::read_one(&mut self.file, "lines of block devices", |text, tally| {
             for (number, line) in field::lines(text) {
                 match parse(line) {
-                    Some(disk) if is_ignored(disk.name) => tally.sampled(),
+                    Some(disk) if is_ignored(disk.name) && !is_included(disk.name) => {
+                        tally.sampled();
+                    }
                     Some(disk) => sample(&disk, number, root, disks, sink, tally),
                     None => tally.bad_line(number, "MAJOR MINOR NAME and at least 11 numbers"),
                 }

@@ -12,6 +12,6 @@ export default {
     await stop("node-1", "SIGKILL");
   },
   async mend({ bin }) {
-    startAgent(bin, "node-1");
+    await startAgent(bin, "node-1");
   },
 };

@@ -13,10 +13,10 @@ export default {
   seconds: 660,
   fix: "根阻塞会话已结束 / root blocker ended",
   async make({ ports }) {
-    blockingSession("fault-blocker", ports.primary, `begin;\n${take(1)}`);
+    await blockingSession("fault-blocker", ports.primary, `begin;\n${take(1)}`);
     await until("the open transaction", 10000, () => count(ports, "state = 'idle in transaction'") >= 1);
     for (let n = 1; n <= SESSIONS; n += 1) {
-      blockingSession(`fault-blocked-${n}`, ports.primary, `begin;\n${take(n + 1)}${take(n)}`);
+      await blockingSession(`fault-blocked-${n}`, ports.primary, `begin;\n${take(n + 1)}${take(n)}`);
       await until(`blocked session ${n}`, 10000, () => count(ports, "wait_event_type = 'Lock'") >= n);
     }
   },

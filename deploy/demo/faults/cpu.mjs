@@ -9,7 +9,7 @@ export default {
   seconds: 2400,
   fix: "高负载进程已结束 / busy processes ended",
   async make() {
-    for (let n = 0; n < availableParallelism(); n += 1) start(`fault-burn-${n}`, "nice", ["-n", "19", "bash", "-c", "while :; do :; done"]);
+    for (let n = 0; n < availableParallelism(); n += 1) await start(`fault-burn-${n}`, "nice", ["-n", "19", "bash", "-c", "while :; do :; done"]);
   },
   async mend() {
     await Promise.all(names("fault-burn-").map((name) => stop(name, "SIGKILL")));

@@ -8,7 +8,7 @@ export default {
   seconds: 900,
   fix: "已清理空间 / space cleared",
   async make() {
-    fill();
+    await fill();
   },
   async mend() {
     await drain();

@@ -11,10 +11,10 @@ export default {
     await Promise.all([stopServer("primary"), stopServer("standby")]);
   },
   async mend({ ports }) {
-    startServer("primary");
+    await startServer("primary");
     await answers(ports.primary);
-    startServer("standby");
+    await startServer("standby");
     await answers(ports.standby);
-    startLoad(ports.primary);
+    await startLoad(ports.primary);
   },
 };

@@ -11,8 +11,8 @@ export default {
     await stopServer("primary");
   },
   async mend({ ports }) {
-    startServer("primary");
+    await startServer("primary");
     await answers(ports.primary);
-    startLoad(ports.primary);
+    await startLoad(ports.primary);
   },
 };

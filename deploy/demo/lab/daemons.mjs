@@ -36,7 +36,7 @@ database = "his"
 export async function restartCollector(bin) {
   const listening = path.join(DIR, "collector", "listening");
   rmSync(listening, { force: true });
-  start("collector", path.join(bin, "wardround-collector"), ["--config", config("collector"), "serve"]);
+  await start("collector", path.join(bin, "wardround-collector"), ["--config", config("collector"), "serve"]);
   return until("the collector to be ready", 30000, async () => {
     const ports = Object.fromEntries(readFileSync(listening, "utf8").trim().split("\n").map((line) => line.split("=")));
     await new Api({ api: ports.api, ca: path.join(DIR, "collector", "ca.crt") }).call("GET", "/readyz");
@@ -48,14 +48,14 @@ export async function crash(name) {
   const { bin } = readState();
   await stop(name, "SIGKILL");
   if (name === "collector") await restartCollector(bin);
-  else startAgent(bin, name);
+  else await startAgent(bin, name);
 }
 
 export function collector(bin, args) {
   return run(path.join(bin, "wardround-collector"), ["--config", config("collector"), ...args]).trim();
 }
 
-export function joinAgent(bin, name, agentsAddress, ports, monitorPassword, { servers, ibRoot, dataMount }) {
+export async function joinAgent(bin, name, agentsAddress, ports, monitorPassword, { servers, ibRoot, dataMount, loop }) {
   const secret = path.join(DIR, "monitor.pw");
   writeFileSync(secret, `${monitorPassword}\n`, { mode: 0o600 });
   chmodSync(secret, 0o600);
@@ -67,7 +67,7 @@ password_file = "${secret}"
 database = "his"
 `;
   const server = servers
-    ? `[probe.infiniband]\nroot = "${ibRoot}"\n[probe.filesystem]\ninterval = "1s"\ndata_mounts = ["${dataMount}"]\n`
+    ? `[probe.infiniband]\nroot = "${ibRoot}"\n[probe.filesystem]\ninterval = "1s"\ndata_mounts = ["${dataMount}"]\n[probe.diskstats]\ninclude = ["${path.basename(loop)}"]\n`
     : SERVER_PROBES.map((probe) => `[probe.${probe}]\nenabled = false\n`).join("");
   mkdirSync(path.join(DIR, name), { recursive: true });
   writeFileSync(config(name), `data_dir = "${DIR}/${name}"
@@ -84,11 +84,11 @@ query = "select his_core.registration_age_seconds()"
 `);
   const token = collector(bin, ["token", "create", "--node", name]);
   run(path.join(bin, "wardround-agent"), ["--config", config(name), "join", "--collector", agentsAddress, "--token", token]);
-  startAgent(bin, name);
+  await startAgent(bin, name);
 }
 
 export function startAgent(bin, name) {
-  start(name, path.join(bin, "wardround-agent"), ["--config", config(name), "run"]);
+  return start(name, path.join(bin, "wardround-agent"), ["--config", config(name), "run"]);
 }
 
 const SERVER_PROBES = ["cpu", "meminfo", "loadavg", "pressure", "diskstats", "filesystem", "netdev", "processes", "stat", "filefd", "uname", "time", "inventory", "infiniband"];

@@ -32,13 +32,13 @@ export function removeDisk(device) {
 }
 
 // Fills the file system to 15 % free, and keeps many writers at it past the page cache, so that its device queues.
-export function fill() {
+export async function fill() {
   const { blocks, bsize } = statfsSync(MOUNT);
   const each = Math.floor((blocks * bsize * 0.85) / WRITERS / (1 << 20));
   for (let n = 0; n < WRITERS; n += 1) {
     const file = path.join(MOUNT, `fill-${n}`);
     const loop = `while :; do dd if=/dev/zero of='${file}' bs=1M count=${each} oflag=direct conv=notrunc status=none || exit; done`;
-    start(`fault-fill-${n}`, "bash", ["-c", loop]);
+    await start(`fault-fill-${n}`, "bash", ["-c", loop]);
   }
   const rest = Math.floor((blocks * bsize * 0.85) / (1 << 20)) - each * WRITERS;
   if (rest > 0) run("dd", ["if=/dev/zero", `of=${path.join(MOUNT, "fill-rest")}`, "bs=1M", `count=${rest}`, "oflag=direct", "status=none"]);

@@ -1,9 +1,9 @@
 // A throwaway PostgreSQL 15 primary with a streaming standby, on loopback with ports of its own.
 
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync, appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DIR } from "./state.mjs";
-import { remember, run, start, stop, until } from "./process.mjs";
+import { run, start, stop, until } from "./process.mjs";
 
 const BIN = "/usr/lib/postgresql/15/bin";
 const AS = ["--reuid=postgres", "--regid=postgres", "--init-groups", "--"];
@@ -16,7 +16,7 @@ export function psql(port, sql, { user = "postgres", database = "postgres" } = {
   return as("psql", ["-qAtX", "-v", "ON_ERROR_STOP=1", "-h", socket, "-p", String(port), "-U", user, "-d", database, "-f", "-"], { input: sql });
 }
 
-export function create(ports, monitorPassword) {
+export async function create(ports, monitorPassword) {
   const base = path.join(DIR, "pg");
   mkdirSync(path.join(base, "sock"), { recursive: true });
   const [uid, gid] = ["-u", "-g"].map((flag) => Number(run("id", [flag, "postgres"])));
@@ -40,33 +40,33 @@ autovacuum_naptime = 10min
 wal_receiver_status_interval = 1s
 wal_retrieve_retry_interval = 500ms
 `);
-  startServer("primary");
+  await startServer("primary");
+  await answers(ports.primary);
   psql(ports.primary, SCHEMA.replaceAll("MONITOR_PASSWORD", monitorPassword));
   as("pg_basebackup", ["-D", dataOf("standby"), "-h", path.join(base, "sock"), "-p", String(ports.primary), "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync"]);
   appendFileSync(path.join(dataOf("standby"), "postgresql.conf"), `port = ${ports.standby}\n`);
-  startServer("standby");
+  await startServer("standby");
+  await answers(ports.standby);
 }
 
 export function startServer(role) {
-  if (!existsSync(path.join(dataOf(role), "postmaster.pid"))) {
-    as("pg_ctl", ["-D", dataOf(role), "-w", "-t", "60", "-l", path.join(DIR, "pg", `${role}.log`), "start"], { stdio: ["ignore", "ignore", "pipe"] });
-  }
-  remember(`postgres-${role}`, Number(readFileSync(path.join(dataOf(role), "postmaster.pid"), "utf8").split("\n")[0]));
+  return start(`postgres-${role}`, "setpriv", [...AS, path.join(BIN, "postgres"), "-D", dataOf(role)], { cwd: "/" });
 }
 
 // SIGQUIT is PostgreSQL's immediate shutdown: the nearest to a crash that cleans up its children.
 export async function stopServer(role) {
   await stop(`postgres-${role}`, "SIGQUIT");
-  rmSync(path.join(dataOf(role), "postmaster.pid"), { force: true });
 }
 
+const pgbench = (port) => [...AS, path.join(BIN, "pgbench"), "-h", path.join(DIR, "pg", "sock"), "-p", String(port), "-U", "postgres"];
+
 export function load(port) {
-  run("setpriv", [...AS, path.join(BIN, "pgbench"), "-i", "-q", "-s", "2", "-h", path.join(DIR, "pg", "sock"), "-p", String(port), "-U", "postgres", "his"], { cwd: "/" });
-  startLoad(port);
+  run("setpriv", [...pgbench(port), "-i", "-q", "-s", "2", "his"], { cwd: "/" });
+  return startLoad(port);
 }
 
 export function startLoad(port) {
-  start("load", "setpriv", [...AS, path.join(BIN, "pgbench"), "-n", "-c", "2", "-R", "20", "-T", "86400", "-h", path.join(DIR, "pg", "sock"), "-p", String(port), "-U", "postgres", "his"], { cwd: "/" });
+  return start("load", "setpriv", [...pgbench(port), "-n", "-c", "2", "-R", "20", "-T", "86400", "his"], { cwd: "/" });
 }
 
 export async function answers(port) {

@@ -3,6 +3,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import { DIR } from "./state.mjs";
 
@@ -19,22 +20,57 @@ function startedAt(pid) {
   }
 }
 
-export function start(name, command, args, options = {}) {
+// Every process of the demonstration is a child of the command that stays up, so that somebody is there to reap it. Other
+// commands ask that one through its socket.
+export async function start(name, command, args, { cwd } = {}) {
+  if (!isKeeper) return ask({ verb: "start", name, command, args, cwd });
   mkdirSync(path.join(DIR, "log"), { recursive: true });
   const log = openSync(path.join(DIR, "log", `${name}.log`), "a");
-  const child = spawn(command, args, { detached: true, stdio: ["ignore", log, log], ...options });
+  const child = spawn(command, args, { detached: true, stdio: ["ignore", log, log], cwd });
   closeSync(log);
   child.on("error", () => {});
   if (child.pid === undefined) throw new Error(`cannot start ${command}`);
-  child.unref();
-  remember(name, child.pid, true);
+  remember(name, child.pid);
   return child.pid;
 }
 
-// `group`: the process leads a group of its own, and ends with all of it.
-export function remember(name, pid, group = false) {
+let isKeeper = false;
+const SOCKET = path.join(DIR, "control.sock");
+
+// Makes this command the one that keeps the processes.
+export async function keep() {
+  isKeeper = true;
+  mkdirSync(DIR, { recursive: true });
+  rmSync(SOCKET, { force: true });
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    let text = "";
+    socket.setEncoding("utf8").on("data", (part) => (text += part)).on("error", () => {});
+    socket.on("end", async () => {
+      const { name, command, args, cwd } = JSON.parse(text);
+      const answer = await start(name, command, args, { cwd }).then((pid) => ({ pid }), (error) => ({ error: error.message }));
+      socket.end(JSON.stringify(answer));
+    });
+  });
+  await new Promise((resolve, reject) => server.once("error", reject).listen(SOCKET, resolve));
+  return () => server.close();
+}
+
+function ask(request) {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const socket = net.connect(SOCKET, () => socket.end(JSON.stringify(request)));
+    socket.setEncoding("utf8").on("data", (part) => (text += part)).on("error", reject);
+    socket.on("close", () => {
+      const { pid, error } = JSON.parse(text || '{"error":"the demonstration does not answer"}');
+      if (error) reject(new Error(error));
+      else resolve(pid);
+    });
+  });
+}
+
+function remember(name, pid) {
   mkdirSync(PIDS, { recursive: true });
-  writeFileSync(path.join(PIDS, name), JSON.stringify({ pid, group, startedAt: startedAt(pid) }));
+  writeFileSync(path.join(PIDS, name), JSON.stringify({ pid, startedAt: startedAt(pid) }));
 }
 
 export function running(name) {
@@ -55,7 +91,8 @@ export function names(prefix = "") {
 export async function stop(name, signal = "SIGTERM", withinMs = 15000) {
   const known = found(name);
   if (known !== undefined) {
-    const target = known.group ? -known.pid : known.pid;
+    // The postmaster ends its own children in order; everything else ends with its whole group.
+    const target = name.startsWith("postgres") ? known.pid : -known.pid;
     process.kill(target, signal);
     await until(`${name} to end`, withinMs, () => found(name) === undefined).catch(() => process.kill(target, "SIGKILL"));
   }

@@ -11,7 +11,7 @@ import { createDisk, MOUNT, removeDisk } from "./disk.mjs";
 import { writeTree } from "./infiniband.mjs";
 import { checkMachine } from "./packages.mjs";
 import * as postgres from "./postgres.mjs";
-import { names, running, stop, until } from "./process.mjs";
+import { keep, names, running, stop, until } from "./process.mjs";
 import { DIR, TIME_SCALE, removeAll, writeState } from "./state.mjs";
 
 const REPO = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -21,6 +21,7 @@ export async function up() {
   const stopped = signalled();
   const bin = build();
   removeAll();
+  const release = await keep();
   const state = { bin, account: "demo", baseline: [] };
   try {
     await bringUp(state);
@@ -29,6 +30,7 @@ export async function up() {
     console.log("\nstopping …");
   } finally {
     await takeDown(state.loop);
+    release();
   }
 }
 
@@ -51,8 +53,8 @@ async function bringUp(state) {
   state.ibRoot = path.join(DIR, "infiniband");
   writeState(state);
   step(`PostgreSQL primary on ${primary}, standby on ${standby}`);
-  postgres.create(state.ports, state.monitorPassword);
-  postgres.load(primary);
+  await postgres.create(state.ports, state.monitorPassword);
+  await postgres.load(primary);
   step("a small disk and an InfiniBand port");
   state.loop = createDisk();
   writeTree(state.ibRoot);
@@ -61,9 +63,9 @@ async function bringUp(state) {
   Object.assign(state, listening, { ca: path.join(DIR, "collector", "ca.crt") });
   state.password = collector(state.bin, ["user", "add", state.account, "--role", "engineer"]);
   step("two agents");
-  const own = { ibRoot: state.ibRoot, dataMount: MOUNT };
-  joinAgent(state.bin, "node-1", state.agents, state.ports, state.monitorPassword, { servers: true, ...own });
-  joinAgent(state.bin, "node-2", state.agents, state.ports, state.monitorPassword, { servers: false, ...own });
+  const own = { ibRoot: state.ibRoot, dataMount: MOUNT, loop: state.loop };
+  await joinAgent(state.bin, "node-1", state.agents, state.ports, state.monitorPassword, { servers: true, ...own });
+  await joinAgent(state.bin, "node-2", state.agents, state.ports, state.monitorPassword, { servers: false, ...own });
   writeState(state);
   const session = await Api.login(state);
   await until("both agents to report", 30000, async () => {

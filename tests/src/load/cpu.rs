@@ -35,10 +35,10 @@ impl Account {
         let folder = PathBuf::from(format!("/proc/{pid}/task"));
         for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
             let entry = entry?;
-            let id = entry.file_name().to_string_lossy().parse().ok();
+            let id: Option<u32> = entry.file_name().to_string_lossy().parse().ok();
             // A thread may end between the listing and the reading.
             let text = std::fs::read_to_string(entry.path().join("schedstat")).ok();
-            let nanos = text.as_deref().and_then(|t| t.split(' ').next()?.parse().ok());
+            let nanos: Option<u64> = text.as_deref().and_then(|t| t.split(' ').next()?.parse().ok());
             threads.extend(id.zip(nanos));
         }
         Ok(Self { ticks, threads })

@@ -16,6 +16,7 @@ pub mod lab;
 pub mod node;
 pub mod process;
 pub mod proxy;
+pub mod random;
 pub mod remote_write;
 pub mod replay;
 pub mod report;

@@ -60,7 +60,8 @@ impl Drop for Process {
             return;
         }
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            drop(kill_process(pid, Signal::TERM));
+            // It may have ended since it was asked; then it is reaped below.
+            let _gone = kill_process(pid, Signal::TERM).is_err();
         }
         #[allow(clippy::disallowed_methods, reason = "the patience with a program that ends is real time")]
         let start = Instant::now();

@@ -1,8 +1,8 @@
 //! Values for when there is no recording: the metrics of a server with about the mix of a real one, where three of five
 //! series never change (measured on a quiet node with node_exporter) and counters and gauges share the rest.
 
+use super::random::Random;
 use super::replay::Line;
-use crate::chance::Chance;
 use shared_model::Kind;
 
 const CPUS: usize = 4;
@@ -15,7 +15,7 @@ const IDLE_SERIES: usize = 400;
 
 /// Series whose changing ones have `rounds` values.
 pub fn lines(rounds: usize) -> Vec<Line> {
-    let mut chance = Chance::from_seed(0x5EED);
+    let mut chance = Random::new(0x5EED);
     let mut lines = Vec::new();
     for cpu in 0..CPUS {
         for mode in MODES {
@@ -57,7 +57,7 @@ pub fn lines(rounds: usize) -> Vec<Line> {
     lines
 }
 
-fn counter(chance: &mut Chance, rounds: usize, step_max: u64, scale: f64) -> Vec<f64> {
+fn counter(chance: &mut Random, rounds: usize, step_max: u64, scale: f64) -> Vec<f64> {
     let mut steps = chance.below(1_000_000);
     let mut next = || {
         steps += chance.below(step_max);
@@ -66,7 +66,7 @@ fn counter(chance: &mut Chance, rounds: usize, step_max: u64, scale: f64) -> Vec
     (0..rounds).map(|_| next()).collect()
 }
 
-fn gauge(chance: &mut Chance, rounds: usize, around: f64, quantum: f64) -> Vec<f64> {
+fn gauge(chance: &mut Random, rounds: usize, around: f64, quantum: f64) -> Vec<f64> {
     (0..rounds).map(|_| around + chance.below(10_000) as f64 * quantum).collect()
 }
 

@@ -1,0 +1,222 @@
+//! What an agent costs its node and the network, beside node_exporter with the same collectors scraped every second.
+//!
+//! Both run at the same time and are measured over the same windows. The agent's costs include encoding, its spool on
+//! disk and TLS; node_exporter's do not include TLS nor any store, which its scraper would have to add.
+
+use super::api::{Api, sample_count};
+use super::cpu::{Account, resident};
+use super::http::{Http, Traffic};
+use super::lab::{Collector, Peer, start_agent};
+use super::proxy::Proxy;
+use super::report::{Row, mib};
+use super::spread::Spread;
+use anyhow::{Context, Result, ensure};
+use hyper::Method;
+use shared_model::{BootTime, Clock};
+use shared_runtime::SystemClock;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// Probes that node_exporter has under the same names.
+const SHARED: &[&str] = &[
+    "cpu", "stat", "meminfo", "loadavg", "pressure", "diskstats", "netdev", "filefd", "time", "uname", "processes", "filesystem",
+];
+/// Probes that are ours, or that find nothing on a machine without the hardware.
+const OURS_ONLY: &[&str] = &["inventory", "infiniband"];
+/// First rounds open files and send catalogs; they are not measured.
+const SETTLE: Duration = Duration::from_secs(8);
+/// Readings are cut halfway between two rounds, so that none is split.
+const HALF_MS: i64 = 500;
+/// The promise: CPU per round against node_exporter's per scrape.
+const CPU_RATIO_MAX: f64 = 0.25;
+/// The promise: resident memory in MiB.
+const RESIDENT_MAX_MIB: u64 = 20;
+
+/// Everything read at one boundary between windows.
+struct Reading {
+    at: BootTime,
+    agent: Account,
+    exporter: Account,
+    samples: f64,
+    up: u64,
+    down: u64,
+    scrapes: u64,
+    scraped: u64,
+}
+
+/// The quantities of one window.
+#[derive(Default)]
+struct Windows {
+    agent_ms: Vec<f64>,
+    exporter_ms: Vec<f64>,
+    samples_per_round: Vec<f64>,
+    up_per_sample: Vec<f64>,
+    down_per_sample: Vec<f64>,
+    scraped_per_sample: Vec<f64>,
+}
+
+/// Runs collector, agent and node_exporter and measures `windows` windows of `window` each.
+pub async fn measure(binaries: &Path, windows: usize, window: Duration, dir: &Path) -> Result<Vec<Row>> {
+    let mut collector = Collector::start(binaries, dir).await?;
+    let mut api = collector.reader().await?;
+    let proxy = Proxy::to(collector.agents).await?;
+    let mut probes = String::new();
+    for name in SHARED {
+        writeln!(probes, "[probe.{name}]\ninterval = \"1s\"")?;
+    }
+    for name in OURS_ONLY {
+        writeln!(probes, "[probe.{name}]\nenabled = false")?;
+    }
+    let mut agent = start_agent(binaries, &collector, proxy.address, "agent", &probes, dir)?;
+    let flags = SHARED.iter().map(|name| format!("--collector.{name}")).collect();
+    let mut exporter = Peer::node_exporter(flags, dir).await?;
+    let page = Http::plain(exporter.address).await?.get("/metrics").await?;
+    let per_scrape = sample_count(&String::from_utf8_lossy(&page)) as f64;
+    let scraper = Scraper::start(&exporter).await?;
+    sleep(SETTLE).await;
+
+    let mut measured = Windows::default();
+    let mut before: Option<Reading> = None;
+    let mut first: Option<(BootTime, Account)> = None;
+    for _ in 0..=windows {
+        if before.is_some() {
+            sleep(window.saturating_sub(Duration::from_millis(900))).await;
+        }
+        until_half_second().await;
+        agent.check()?;
+        exporter.process.check()?;
+        collector.process.check()?;
+        let now = Reading::take(&agent_pids(&agent, &exporter), &mut api, &proxy.traffic, &scraper).await?;
+        match &before {
+            Some(before) => measured.add(before, &now, per_scrape)?,
+            None => first = Some((now.at, now.agent.clone())),
+        }
+        before = Some(now);
+    }
+    let resident = (resident(agent.pid())?, resident(exporter.process.pid())?);
+    let (begin, account) = first.context("no window was asked for")?;
+    let ticks = Account::of(agent.pid())?.ticks_since(&account);
+    let rounds = SystemClock.boot().since(begin).as_secs_f64();
+    measured.rows(per_scrape, resident, ticks.as_secs_f64() * 1e3 / rounds)
+}
+
+fn agent_pids(agent: &super::process::Process, exporter: &Peer) -> (u32, u32) {
+    (agent.pid(), exporter.process.pid())
+}
+
+impl Reading {
+    async fn take((agent, exporter): &(u32, u32), api: &mut Api, wire: &Traffic, scraper: &Scraper) -> Result<Self> {
+        ensure!(!scraper.task.is_finished(), "the scraper ended: did node_exporter stop answering?");
+        Ok(Self {
+            at: SystemClock.boot(),
+            agent: Account::of(*agent)?,
+            exporter: Account::of(*exporter)?,
+            scrapes: scraper.count.load(Ordering::Relaxed),
+            scraped: scraper.traffic.received.load(Ordering::Relaxed),
+            up: wire.sent.load(Ordering::Relaxed),
+            down: wire.received.load(Ordering::Relaxed),
+            samples: api.metric("wardround_collector_samples_total").await?,
+        })
+    }
+}
+
+impl Windows {
+    fn add(&mut self, before: &Reading, now: &Reading, per_scrape: f64) -> Result<()> {
+        let rounds = now.at.since(before.at).as_secs_f64().round();
+        let scrapes = (now.scrapes - before.scrapes) as f64;
+        let samples = now.samples - before.samples;
+        ensure!(scrapes > 0.0 && samples > 0.0, "a window without scrapes or without samples");
+        self.agent_ms.push(now.agent.nanos_since(&before.agent).as_secs_f64() * 1e3 / rounds);
+        self.exporter_ms.push(now.exporter.nanos_since(&before.exporter).as_secs_f64() * 1e3 / scrapes);
+        self.samples_per_round.push(samples / rounds);
+        self.up_per_sample.push((now.up - before.up) as f64 / samples);
+        self.down_per_sample.push((now.down - before.down) as f64 / samples);
+        self.scraped_per_sample.push((now.scraped - before.scraped) as f64 / (scrapes * per_scrape));
+        Ok(())
+    }
+
+    fn rows(
+        &self,
+        per_scrape: f64,
+        (agent, exporter): (super::cpu::Resident, super::cpu::Resident),
+        ticks_ms: f64,
+    ) -> Result<Vec<Row>> {
+        let spread = |values: &[f64]| Spread::of(values).context("no window was measured");
+        let (ours, theirs) = (spread(&self.agent_ms)?, spread(&self.exporter_ms)?);
+        let ratio = ours.median / theirs.median;
+        let (up, down) = (spread(&self.up_per_sample)?, spread(&self.down_per_sample)?);
+        let scraped = spread(&self.scraped_per_sample)?;
+        let series = spread(&self.samples_per_round)?.median;
+        let resident_max = RESIDENT_MAX_MIB << 20;
+        Ok(vec![
+            Row {
+                quantity: "agent: CPU per 1 s round, ms (encode, spool, TLS included)".to_owned(),
+                ours: format!("{ours} for {series:.0} series (by ticks {ticks_ms:.2})"),
+                peer: format!("node_exporter {theirs} for {per_scrape:.0}"),
+                ratio: format!("{:.2} of its CPU, {:.2} per series", ratio, ratio * per_scrape / series),
+                mark: Some((format!("< {CPU_RATIO_MAX} of its CPU"), ratio < CPU_RATIO_MAX)),
+            },
+            Row {
+                quantity: "agent: resident memory, MiB".to_owned(),
+                ours: format!("{} (peak {})", mib(agent.now), mib(agent.peak)),
+                peer: format!("node_exporter {} (peak {})", mib(exporter.now), mib(exporter.peak)),
+                ratio: format!("{:.2}", agent.now as f64 / exporter.now as f64),
+                mark: Some((format!("<= {RESIDENT_MAX_MIB}"), agent.now <= resident_max)),
+            },
+            Row {
+                quantity: "wire: bytes per sample, TCP payload".to_owned(),
+                ours: format!("{up} up with TLS, {:.2} down", down.median),
+                peer: format!("node_exporter gzip {scraped} without TLS"),
+                ratio: format!("{:.2}", up.median / scraped.median),
+                mark: None,
+            },
+        ])
+    }
+}
+
+/// Scrapes node_exporter every second on one kept-alive connection with gzip, as Prometheus does.
+struct Scraper {
+    traffic: Arc<Traffic>,
+    count: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+impl Scraper {
+    async fn start(exporter: &Peer) -> Result<Self> {
+        let mut http = Http::plain(exporter.address).await?;
+        let (traffic, count) = (Arc::clone(&http.traffic), Arc::new(AtomicU64::new(0)));
+        let counted = Arc::clone(&count);
+        let task = tokio::spawn(async move {
+            let mut ticks = interval(Duration::from_secs(1));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            let headers = [("accept-encoding", "gzip"), ("accept", "text/plain;version=0.0.4")];
+            loop {
+                ticks.tick().await;
+                // The end of this task is what the reader of the windows sees of an error.
+                if http.call(Method::GET, "/metrics", &headers, "").await.is_err() {
+                    return;
+                }
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Ok(Self { traffic, count, task })
+    }
+}
+
+impl Drop for Scraper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Agents read at whole seconds.
+async fn until_half_second() {
+    let into = SystemClock.wall().as_millis().rem_euclid(1_000);
+    let left = (HALF_MS - into).rem_euclid(1_000);
+    sleep(Duration::from_millis(left.unsigned_abs())).await;
+}
