@@ -19,12 +19,21 @@ fn all_faults_are_reported_at_once() {
         (
             "wardround-collector",
             "data_dirr = \"/x\"\n[contract]\ntime_scale = \"ten\"\nwatch = \"24\"\n[[core_service]]\nname = \"a\"\n",
-            &["data_dirr: unknown key; did you mean 'data_dir'?", "contract.time_scale: ", "contract.watch: ", "core_service[0]: missing field"][..],
+            &[
+                "data_dirr: unknown key; did you mean 'data_dir'?",
+                "contract.time_scale: ",
+                "contract.watch: ",
+                "core_service[0]: missing field",
+            ][..],
         ),
         (
             "wardround-agent",
             "data_dri = \"/x\"\n[spool]\nmax_bytes = \"5GB\"\n[[postgres]]\nport = 70000\n",
-            &["data_dri: unknown key; did you mean 'data_dir'?", "spool.max_bytes: ", "postgres[0].port: "][..],
+            &[
+                "data_dri: unknown key; did you mean 'data_dir'?",
+                "spool.max_bytes: ",
+                "postgres[0].port: ",
+            ][..],
         ),
     ] {
         let output = check(program, text);
@@ -50,8 +59,14 @@ fn an_empty_file_works() {
 fn a_missing_named_file_is_an_error() {
     for program in ["wardround-collector", "wardround-agent"] {
         let mut command = Command::new(binaries::folder().join(program));
-        let output = command.args(["--config", "/nonexistent/wardround.toml", "check-config"]).output().unwrap();
+        let output = command
+            .args(["--config", "/nonexistent/wardround.toml", "check-config"])
+            .output()
+            .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && said.contains("/nonexistent/wardround.toml"), "{program}: {said}");
+        assert!(
+            !output.status.success() && said.contains("/nonexistent/wardround.toml"),
+            "{program}: {said}"
+        );
     }
 }

@@ -17,12 +17,48 @@ struct Row {
 
 const TABLE: &[Row] = &[
     Row { fault: "ib-down", cause: "ib.no_active_port", level: 2, clause: "2.1", links: &[] },
-    Row { fault: "agent-kill", cause: "monitoring.node_silent", level: 3, clause: "2.1", links: &["monitoring.probe_data"] },
-    Row { fault: "pg-failover", cause: "db.down_standby_usable", level: 2, clause: "2.2/3.1", links: &["core.service_up", "db.replication"] },
-    Row { fault: "pg-down", cause: "db.down", level: 1, clause: "2.2/3.1", links: &["db.instance_up", "core.service_up"] },
-    Row { fault: "blocked", cause: "session.blocked", level: 3, clause: "3.1", links: &["session.long_transaction"] },
-    Row { fault: "disk-fill", cause: "storage.free_space", level: 3, clause: "3.1", links: &["storage.io_wait"] },
-    Row { fault: "cpu", cause: "os.cpu_busy", level: 3, clause: "3.3", links: &["os.long_high_load"] },
+    Row {
+        fault: "agent-kill",
+        cause: "monitoring.node_silent",
+        level: 3,
+        clause: "2.1",
+        links: &["monitoring.probe_data"],
+    },
+    Row {
+        fault: "pg-failover",
+        cause: "db.down_standby_usable",
+        level: 2,
+        clause: "2.2/3.1",
+        links: &["core.service_up", "db.replication"],
+    },
+    Row {
+        fault: "pg-down",
+        cause: "db.down",
+        level: 1,
+        clause: "2.2/3.1",
+        links: &["db.instance_up", "core.service_up"],
+    },
+    Row {
+        fault: "blocked",
+        cause: "session.blocked",
+        level: 3,
+        clause: "3.1",
+        links: &["session.long_transaction"],
+    },
+    Row {
+        fault: "disk-fill",
+        cause: "storage.free_space",
+        level: 3,
+        clause: "3.1",
+        links: &["storage.io_wait"],
+    },
+    Row {
+        fault: "cpu",
+        cause: "os.cpu_busy",
+        level: 3,
+        clause: "3.3",
+        links: &["os.long_high_load"],
+    },
 ];
 
 /// Scenario: every fault of the table, made for real one after the other, mended and settled through REST.
@@ -38,7 +74,11 @@ fn every_fault_opens_exactly_its_incident() {
         println!("{}", demo.run(&["heal"]));
         let after = fresh(&demo, &before);
         judge(row, &after);
-        assert!(after.iter().all(|i| i.state == "watching" && i.condition == "clear"), "{}: {after:#?}", row.fault);
+        assert!(
+            after.iter().all(|i| i.state == "watching" && i.condition == "clear"),
+            "{}: {after:#?}",
+            row.fault
+        );
     }
     println!("{}", demo.collector(&["ledger", "verify"]));
 }
@@ -50,7 +90,11 @@ fn fresh(demo: &Demo, before: &BTreeSet<String>) -> Vec<Incident> {
 fn judge(row: &Row, found: &[Incident]) {
     let Row { fault, cause, level, clause, links } = row;
     let [incident] = found else { panic!("{fault}: expected one incident, found {found:#?}") };
-    assert_eq!((incident.cause.as_str(), incident.level, incident.clause.as_str()), (*cause, *level, *clause), "{fault}");
+    assert_eq!(
+        (incident.cause.as_str(), incident.level, incident.clause.as_str()),
+        (*cause, *level, *clause),
+        "{fault}"
+    );
     let linked: BTreeSet<&str> = incident.links.iter().map(|l| l.rule.as_str()).collect();
     for rule in *links {
         assert!(linked.contains(rule), "{fault}: {rule} is not among the linked {linked:?}");

@@ -44,7 +44,8 @@ fn expect_true_times(demo: &Demo, host: &str) {
 
 fn the_incident(demo: &Demo) -> Incident {
     let mut all = demo.incidents();
-    let found = all.iter().position(|i| i.cause == "ib.no_active_port").expect("the incident is there");
+    let found =
+        all.iter().position(|i| i.cause == "ib.no_active_port").expect("the incident is there");
     all.swap_remove(found)
 }
 
@@ -61,7 +62,10 @@ fn a_killed_collector_forgets_nothing() {
         chance.pass(100, 1500);
         demo.run(&["crash", "collector"]);
         let after = the_incident(&demo);
-        assert_eq!((&after.id, &after.state, &after.clocks), (&before.id, &before.state, &before.clocks));
+        assert_eq!(
+            (&after.id, &after.state, &after.clocks),
+            (&before.id, &before.state, &before.clocks)
+        );
     }
     settle(&demo);
     println!("{}", demo.collector(&["ledger", "verify"]));
@@ -95,5 +99,7 @@ fn settle(demo: &Demo) {
         found.last().map(|(at, _)| *at)
     };
     let mark = newest("node-1");
-    wait::until("new samples of node-1", Duration::from_secs(60), || newest("node-1").filter(|at| Some(*at) > mark));
+    wait::until("new samples of node-1", Duration::from_secs(60), || {
+        newest("node-1").filter(|at| Some(*at) > mark)
+    });
 }

@@ -48,7 +48,8 @@ struct Manifest {
 
 fn manifests() -> Vec<Manifest> {
     let root = repository();
-    let workspace: toml::Table = std::fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
+    let workspace: toml::Table =
+        std::fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
     let members = workspace["workspace"]["members"].as_array().unwrap();
     members.iter().map(|m| manifest(&root, m.as_str().unwrap())).collect()
 }
@@ -80,7 +81,10 @@ fn dependencies_point_down() {
         for dependency in dependencies {
             let Some(&below) = layers.get(dependency.as_str()) else { continue };
             let named = NAMED_EDGES.contains(&(name.as_str(), dependency.as_str()));
-            assert!(below < own || named, "{name} (layer {own}) may not depend on {dependency} (layer {below})");
+            assert!(
+                below < own || named,
+                "{name} (layer {own}) may not depend on {dependency} (layer {below})"
+            );
             let side = |n: &str| n.split('-').next().unwrap().to_owned();
             let sides = BTreeSet::from([side(name), side(dependency)]);
             let mixed = sides.contains("agent") && sides.contains("collector");

@@ -21,7 +21,9 @@ pub struct Books {
 pub fn read(dir: &Path) -> Books {
     let mut books = Books::default();
     for item in Reader::open(dir, Lsn::FIRST) {
-        let Item::Record { kind, payload, .. } = item.unwrap() else { panic!("the journal is damaged") };
+        let Item::Record { kind, payload, .. } = item.unwrap() else {
+            panic!("the journal is damaged")
+        };
         match kind {
             SOURCE => books.streams += 1,
             BATCH => {
@@ -43,7 +45,10 @@ impl Books {
             let highest = *seqs.keys().next_back().unwrap();
             let missing: Vec<u64> = (1..=highest).filter(|n| !seqs.contains_key(n)).collect();
             let twice: Vec<_> = seqs.iter().filter(|(_, times)| **times != 1).collect();
-            assert!(missing.is_empty() && twice.is_empty(), "stream {stream}: missing {missing:?}, not once {twice:?}");
+            assert!(
+                missing.is_empty() && twice.is_empty(),
+                "stream {stream}: missing {missing:?}, not once {twice:?}"
+            );
             println!("stream {stream}: 1..={highest} each once");
         }
     }

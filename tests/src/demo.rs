@@ -45,7 +45,8 @@ pub struct Clocks {
 impl Demo {
     /// Brings it up; fails with its log when that takes more than a minute.
     pub fn up(scale: u32) -> Self {
-        let dir = tempfile::Builder::new().prefix("wardround-test-").tempdir_in("/tmp").unwrap().keep();
+        let dir =
+            tempfile::Builder::new().prefix("wardround-test-").tempdir_in("/tmp").unwrap().keep();
         // PostgreSQL's own user must be able to enter.
         let log = dir.with_extension("log");
         let out = File::create(&log).unwrap();

@@ -48,7 +48,12 @@ impl Collector {
     /// Its command line.
     pub fn command(&self, args: &[&str]) -> Output {
         let mut command = Command::new(binaries::folder().join("wardround-collector"));
-        command.arg("--config").arg(self.dir.path().join("collector.toml")).args(args).output().unwrap()
+        command
+            .arg("--config")
+            .arg(self.dir.path().join("collector.toml"))
+            .args(args)
+            .output()
+            .unwrap()
     }
 
     /// A join token for a node.

@@ -14,6 +14,8 @@ mod settings;
 mod source;
 mod state_file;
 mod steady;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use publish::{NodeStatus, Published};
 pub(crate) use recovery::open;

@@ -90,11 +90,18 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>> {
             agent_cost::measure(&arguments.binaries, *windows, window, &dir).await
         }
         Command::Ingest { nodes, series, rounds, turns, recording } => {
-            let size =
-                Size { nodes: *nodes, series: *series, rounds: *rounds, turns: *turns, recording: recording.clone() };
+            let size = Size {
+                nodes: *nodes,
+                series: *series,
+                rounds: *rounds,
+                turns: *turns,
+                recording: recording.clone(),
+            };
             ingest::measure(&arguments.binaries, &size, &dir).await
         }
-        Command::Breach { trials, seed } => breach::measure(&arguments.binaries, *trials, *seed, &dir).await,
+        Command::Breach { trials, seed } => {
+            breach::measure(&arguments.binaries, *trials, *seed, &dir).await
+        }
     };
     if arguments.keep {
         println!("# logs are in {}", folder.keep().display());

@@ -24,7 +24,18 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// Probes that node_exporter has under the same names.
 const SHARED: &[&str] = &[
-    "cpu", "stat", "meminfo", "loadavg", "pressure", "diskstats", "netdev", "filefd", "time", "uname", "processes", "filesystem",
+    "cpu",
+    "stat",
+    "meminfo",
+    "loadavg",
+    "pressure",
+    "diskstats",
+    "netdev",
+    "filefd",
+    "time",
+    "uname",
+    "processes",
+    "filesystem",
 ];
 /// Probes that are ours, or that find nothing on a machine without the hardware.
 const OURS_ONLY: &[&str] = &["inventory", "infiniband"];
@@ -61,7 +72,12 @@ struct Windows {
 }
 
 /// Runs collector, agent and node_exporter and measures `windows` windows of `window` each.
-pub async fn measure(binaries: &Path, windows: usize, window: Duration, dir: &Path) -> Result<Vec<Row>> {
+pub async fn measure(
+    binaries: &Path,
+    windows: usize,
+    window: Duration,
+    dir: &Path,
+) -> Result<Vec<Row>> {
     let mut collector = Collector::start(binaries, dir).await?;
     let mut api = collector.reader().await?;
     let proxy = Proxy::to(collector.agents).await?;
@@ -91,7 +107,8 @@ pub async fn measure(binaries: &Path, windows: usize, window: Duration, dir: &Pa
         agent.check()?;
         exporter.process.check()?;
         collector.process.check()?;
-        let now = Reading::take(&agent_pids(&agent, &exporter), &mut api, &proxy.traffic, &scraper).await?;
+        let now = Reading::take(&agent_pids(&agent, &exporter), &mut api, &proxy.traffic, &scraper)
+            .await?;
         match &before {
             Some(before) => measured.add(before, &now, per_scrape)?,
             None => first = Some((now.at, now.agent.clone())),
@@ -110,8 +127,16 @@ fn agent_pids(agent: &super::process::Process, exporter: &Peer) -> (u32, u32) {
 }
 
 impl Reading {
-    async fn take((agent, exporter): &(u32, u32), api: &mut Api, wire: &Traffic, scraper: &Scraper) -> Result<Self> {
-        ensure!(!scraper.task.is_finished(), "the scraper ended: did node_exporter stop answering?");
+    async fn take(
+        (agent, exporter): &(u32, u32),
+        api: &mut Api,
+        wire: &Traffic,
+        scraper: &Scraper,
+    ) -> Result<Self> {
+        ensure!(
+            !scraper.task.is_finished(),
+            "the scraper ended: did node_exporter stop answering?"
+        );
         Ok(Self {
             at: SystemClock.boot(),
             agent: Account::of(*agent)?,
@@ -132,11 +157,13 @@ impl Windows {
         let samples = now.samples - before.samples;
         ensure!(scrapes > 0.0 && samples > 0.0, "a window without scrapes or without samples");
         self.agent_ms.push(now.agent.nanos_since(&before.agent).as_secs_f64() * 1e3 / rounds);
-        self.exporter_ms.push(now.exporter.nanos_since(&before.exporter).as_secs_f64() * 1e3 / scrapes);
+        self.exporter_ms
+            .push(now.exporter.nanos_since(&before.exporter).as_secs_f64() * 1e3 / scrapes);
         self.samples_per_round.push(samples / rounds);
         self.up_per_sample.push((now.up - before.up) as f64 / samples);
         self.down_per_sample.push((now.down - before.down) as f64 / samples);
-        self.scraped_per_sample.push((now.scraped - before.scraped) as f64 / (scrapes * per_scrape));
+        self.scraped_per_sample
+            .push((now.scraped - before.scraped) as f64 / (scrapes * per_scrape));
         Ok(())
     }
 
@@ -158,7 +185,11 @@ impl Windows {
                 quantity: "agent: CPU per 1 s round, ms (encode, spool, TLS included)".to_owned(),
                 ours: format!("{ours} for {series:.0} series (by ticks {ticks_ms:.2})"),
                 peer: format!("node_exporter {theirs} for {per_scrape:.0}"),
-                ratio: format!("{:.2} of its CPU, {:.2} per series", ratio, ratio * per_scrape / series),
+                ratio: format!(
+                    "{:.2} of its CPU, {:.2} per series",
+                    ratio,
+                    ratio * per_scrape / series
+                ),
                 mark: Some((format!("< {CPU_RATIO_MAX} of its CPU"), ratio < CPU_RATIO_MAX)),
             },
             Row {

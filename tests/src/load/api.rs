@@ -7,15 +7,22 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 
-/// A logged-in session on one connection.
+/// A logged-in session. It connects again after the server closed an idle connection.
 pub struct Api {
     http: Http,
+    address: SocketAddr,
+    ca_pem: Vec<u8>,
     bearer: String,
 }
 
 impl Api {
     /// Logs in.
-    pub async fn login(address: SocketAddr, ca_pem: &[u8], name: &str, password: &str) -> Result<Self> {
+    pub async fn login(
+        address: SocketAddr,
+        ca_pem: &[u8],
+        name: &str,
+        password: &str,
+    ) -> Result<Self> {
         #[derive(serde::Deserialize)]
         struct Session {
             token: String,
@@ -24,8 +31,9 @@ impl Api {
         let body = serde_json::json!({ "name": name, "password": password }).to_string();
         let headers = [("content-type", "application/json")];
         let answer = http.call(Method::POST, "/api/v1/session", &headers, body).await?;
-        let Session { token } = serde_json::from_slice(&answer).context("the answer to the login")?;
-        Ok(Self { http, bearer: format!("Bearer {token}") })
+        let Session { token } =
+            serde_json::from_slice(&answer).context("the answer to the login")?;
+        Ok(Self { http, address, ca_pem: ca_pem.to_vec(), bearer: format!("Bearer {token}") })
     }
 
     /// GETs JSON.
@@ -42,6 +50,9 @@ impl Api {
     }
 
     async fn text(&mut self, path: &str) -> Result<Bytes> {
+        if self.http.is_closed() {
+            self.http = Http::tls(self.address, &self.ca_pem).await?;
+        }
         let headers = [("authorization", self.bearer.as_str())];
         self.http.call(Method::GET, path, &headers, Bytes::new()).await
     }

@@ -76,7 +76,11 @@ struct Alert {
 
 /// Runs both chains and breaks `trials` ports; one more stays up, since a node without any is another incident.
 pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> Result<Vec<Row>> {
-    ensure!((1..super::fabric::PORTS_MAX).contains(&trials), "1 to {} trials", super::fabric::PORTS_MAX - 1);
+    ensure!(
+        (1..super::fabric::PORTS_MAX).contains(&trials),
+        "1 to {} trials",
+        super::fabric::PORTS_MAX - 1
+    );
     let root = dir.join("fabric");
     let fabric = Fabric::create(&root, trials + 1)?;
     let mut collector = Collector::start(binaries, dir).await?;
@@ -84,7 +88,8 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
     let probes = format!("[probe.infiniband]\nroot = {root:?}\n");
     let mut agent = start_agent(binaries, &collector, collector.agents, "agent", &probes, dir)?;
     let sysfs = format!("--path.sysfs={}", root.join("sys").display());
-    let exporter = Peer::node_exporter(vec![sysfs, "--collector.infiniband".to_owned()], dir).await?;
+    let exporter =
+        Peer::node_exporter(vec![sysfs, "--collector.infiniband".to_owned()], dir).await?;
     let prometheus = start_prometheus(&exporter, dir).await?;
     let mut alerts = Http::plain(prometheus.address).await?;
     let known = async {
@@ -126,7 +131,10 @@ async fn start_prometheus(exporter: &Peer, dir: &Path) -> Result<Peer> {
 async fn all_known(api: &mut Api, prometheus: &mut Http, ports: usize) -> Result<bool> {
     const QUERY: &str = "api/v1/query?query=count(node_infiniband_state_id)";
     let count = |answer: &serde_json::Value| {
-        answer.pointer("/data/result/0/value/1").and_then(|v| v.as_str()).and_then(|v| v.parse().ok())
+        answer
+            .pointer("/data/result/0/value/1")
+            .and_then(|v| v.as_str())
+            .and_then(|v| v.parse().ok())
     };
     let ours: serde_json::Value = api.get(&format!("/prometheus/{QUERY}")).await?;
     let theirs = serde_json::from_slice(&prometheus.get(&format!("/{QUERY}")).await?)?;
@@ -172,7 +180,8 @@ async fn watch_alerts(http: &mut Http, seen: &mut Seen) -> anyhow::Error {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let alerts = async { Ok(serde_json::from_slice::<Alerts>(&http.get("/api/v1/alerts").await?)?) };
+        let alerts =
+            async { Ok(serde_json::from_slice::<Alerts>(&http.get("/api/v1/alerts").await?)?) };
         let alerts = match alerts.await {
             Ok(alerts) => alerts.data.alerts,
             Err(error) => return error,
@@ -187,14 +196,21 @@ async fn watch_alerts(http: &mut Http, seen: &mut Seen) -> anyhow::Error {
 }
 
 fn rows(broken: &Seen, ours: &Seen, theirs: &Seen, incidents: &[Incident]) -> Result<Vec<Row>> {
-    let (mut raw, mut peer, mut sampling, mut judging, mut showing) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut raw, mut peer, mut sampling, mut judging, mut showing) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for (device, &at) in broken {
         let incident = incidents.iter().find(|i| i.subject.get("device") == Some(device));
-        let incident = incident.with_context(|| format!("{device} was broken but is no incident"))?;
-        let time = |text: &str| text.parse::<Timestamp>().map_err(|e| anyhow::anyhow!("{text}: {e}"));
-        let (occurred, detected) = (time(&incident.clocks.occurred)?, time(&incident.clocks.detected)?);
-        let seen = *ours.get(device).with_context(|| format!("the incident of {device} was not seen in time"))?;
-        let fired = *theirs.get(device).with_context(|| format!("Prometheus did not fire for {device}"))?;
+        let incident =
+            incident.with_context(|| format!("{device} was broken but is no incident"))?;
+        let time =
+            |text: &str| text.parse::<Timestamp>().map_err(|e| anyhow::anyhow!("{text}: {e}"));
+        let (occurred, detected) =
+            (time(&incident.clocks.occurred)?, time(&incident.clocks.detected)?);
+        let seen = *ours
+            .get(device)
+            .with_context(|| format!("the incident of {device} was not seen in time"))?;
+        let fired =
+            *theirs.get(device).with_context(|| format!("Prometheus did not fire for {device}"))?;
         raw.push(seconds(at, seen));
         peer.push(seconds(at, fired));
         sampling.push(seconds(at, occurred));
@@ -204,13 +220,20 @@ fn rows(broken: &Seen, ours: &Seen, theirs: &Seen, incidents: &[Incident]) -> Re
     let wait = STANDARD_WAIT.as_secs_f64();
     let at = |values: &[f64], q: f64| percentile(values, q).context("no breach was measured");
     let both = |values: &[f64], less: f64| -> Result<String> {
-        Ok(format!("{:.2} / {:.2} / {:.2}", at(values, 0.5)? - less, at(values, 0.95)? - less, at(values, 1.0)? - less))
+        Ok(format!(
+            "{:.2} / {:.2} / {:.2}",
+            at(values, 0.5)? - less,
+            at(values, 0.95)? - less,
+            at(values, 1.0)? - less
+        ))
     };
     let p95 = at(&raw, 0.95)? - wait;
     let trials = raw.len();
     Ok(vec![
         Row {
-            quantity: format!("breach to incident, s: p50 / p95 / max of {trials}, as the clock on the wall has it"),
+            quantity: format!(
+                "breach to incident, s: p50 / p95 / max of {trials}, as the clock on the wall has it"
+            ),
             ours: both(&raw, 0.0)?,
             peer: format!("prometheus firing {}", both(&peer, 0.0)?),
             ratio: format!("both wait the standard's {wait} s"),

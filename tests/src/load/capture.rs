@@ -108,9 +108,12 @@ mod tests {
     fn recording() -> Vec<u8> {
         let mut raw = MAGIC.to_vec();
         let number = |n: u32| n.to_le_bytes();
-        let text = |t: &str| [&u32::try_from(t.len()).unwrap().to_le_bytes(), t.as_bytes()].concat();
+        let text =
+            |t: &str| [&u32::try_from(t.len()).unwrap().to_le_bytes(), t.as_bytes()].concat();
         raw.extend(number(2));
-        for (name, key, kind) in [("other", "x", b'g'), ("node", "a_total{z=\"1\",b=\"q\\\"\\n\",c=\"\"}", b'c')] {
+        for (name, key, kind) in
+            [("other", "x", b'g'), ("node", "a_total{z=\"1\",b=\"q\\\"\\n\",c=\"\"}", b'c')]
+        {
             raw.extend(text(name));
             raw.extend(number(2));
             raw.extend([0; 16]);
@@ -126,8 +129,12 @@ mod tests {
     #[test]
     fn recordings_are_read() {
         let labels = vec![("b".to_owned(), "q\"\n".to_owned()), ("z".to_owned(), "1".to_owned())];
-        let expected =
-            Line { name: "a_total".to_owned(), labels, kind: Kind::Counter, values: vec![1.5, 2.0] };
+        let expected = Line {
+            name: "a_total".to_owned(),
+            labels,
+            kind: Kind::Counter,
+            values: vec![1.5, 2.0],
+        };
         assert_eq!(parse(&recording(), "node").unwrap(), [expected]);
         assert!(parse(&recording(), "pg").is_err());
     }

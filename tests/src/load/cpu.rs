@@ -30,7 +30,8 @@ impl Account {
     /// Reads the account of `pid`.
     pub fn of(pid: u32) -> Result<Self> {
         let stat = read(pid, "stat")?;
-        let ticks = ticks(&stat).with_context(|| format!("/proc/{pid}/stat has an unknown form"))?;
+        let ticks =
+            ticks(&stat).with_context(|| format!("/proc/{pid}/stat has an unknown form"))?;
         let mut threads = BTreeMap::new();
         let folder = PathBuf::from(format!("/proc/{pid}/task"));
         for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
@@ -38,7 +39,8 @@ impl Account {
             let id: Option<u32> = entry.file_name().to_string_lossy().parse().ok();
             // A thread may end between the listing and the reading.
             let text = std::fs::read_to_string(entry.path().join("schedstat")).ok();
-            let nanos: Option<u64> = text.as_deref().and_then(|t| t.split(' ').next()?.parse().ok());
+            let nanos: Option<u64> =
+                text.as_deref().and_then(|t| t.split(' ').next()?.parse().ok());
             threads.extend(id.zip(nanos));
         }
         Ok(Self { ticks, threads })
@@ -51,7 +53,9 @@ impl Account {
 
     /// Time on a CPU since `earlier` to the nanosecond. What a thread that ended meanwhile cost after `earlier` is missing.
     pub fn nanos_since(&self, earlier: &Self) -> Duration {
-        let spent = |(id, now): (&u32, &u64)| now.saturating_sub(earlier.threads.get(id).copied().unwrap_or(0));
+        let spent = |(id, now): (&u32, &u64)| {
+            now.saturating_sub(earlier.threads.get(id).copied().unwrap_or(0))
+        };
         Duration::from_nanos(self.threads.iter().map(spent).sum())
     }
 }

@@ -25,13 +25,16 @@ impl Fabric {
         for port in 0..ports {
             let device = fabric.device(port);
             std::fs::create_dir_all(device.join("ports/1/counters"))?;
-            for (file, text) in [("fw_ver", "16.35.2000"), ("board_id", "MT_0000000010"), ("hca_type", "MT4119")] {
+            for (file, text) in
+                [("fw_ver", "16.35.2000"), ("board_id", "MT_0000000010"), ("hca_type", "MT4119")]
+            {
                 std::fs::write(device.join(file), format!("{text}\n"))?;
             }
             let counters = ["ports/1/counters/symbol_error", "ports/1/counters/link_downed"];
-            for (file, text) in [("ports/1/rate", "100 Gb/sec (4X EDR)"), ("ports/1/link_layer", "InfiniBand")]
-                .into_iter()
-                .chain(counters.map(|counter| (counter, "0")))
+            for (file, text) in
+                [("ports/1/rate", "100 Gb/sec (4X EDR)"), ("ports/1/link_layer", "InfiniBand")]
+                    .into_iter()
+                    .chain(counters.map(|counter| (counter, "0")))
             {
                 std::fs::write(device.join(file), format!("{text}\n"))?;
             }
@@ -79,9 +82,14 @@ mod tests {
     fn links_break_in_place() {
         let dir = tempfile::tempdir().unwrap();
         let fabric = Fabric::create(dir.path(), 2).unwrap();
-        let state = |port: usize| std::fs::read_to_string(fabric.device(port).join("ports/1/state")).unwrap();
+        let state = |port: usize| {
+            std::fs::read_to_string(fabric.device(port).join("ports/1/state")).unwrap()
+        };
         assert_eq!(state(1).trim(), "4: ACTIVE");
         fabric.break_link(1).unwrap();
-        assert_eq!((state(0).trim(), state(1).trim(), state(1).len()), ("4: ACTIVE", "1: DOWN", PADDED));
+        assert_eq!(
+            (state(0).trim(), state(1).trim(), state(1).len()),
+            ("4: ACTIVE", "1: DOWN", PADDED)
+        );
     }
 }

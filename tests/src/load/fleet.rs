@@ -23,7 +23,12 @@ pub struct Fleet {
 
 impl Fleet {
     /// Joins `nodes` nodes with tokens of their own and opens their sessions. Their keys lie under `dir`.
-    pub async fn join(collector: &Collector, nodes: usize, plan: &Plan, dir: &Path) -> Result<Self> {
+    pub async fn join(
+        collector: &Collector,
+        nodes: usize,
+        plan: &Plan,
+        dir: &Path,
+    ) -> Result<Self> {
         let (goal, wanted) = watch::channel(0);
         let (tell, reached) = mpsc::channel(nodes.max(1));
         for index in 0..nodes {
@@ -32,7 +37,8 @@ impl Fleet {
             let token: JoinToken = collector.token(&name)?.parse().context("the token")?;
             let address = plan.collector.to_string();
             let version = env!("CARGO_PKG_VERSION");
-            let joined = agent_uplink::join(&address, &token, None, &data, version, &SystemClock).await;
+            let joined =
+                agent_uplink::join(&address, &token, None, &data, version, &SystemClock).await;
             let joined = joined.with_context(|| format!("join {name}"))?;
             let credentials = NodeCredentials::load(&data)?;
             let node = Node::connect(index, plan.clone(), &joined.identity, &credentials).await;
@@ -52,7 +58,9 @@ impl Fleet {
             Ok(())
         };
         let limit = STRETCH_WITHIN.as_secs();
-        tokio::time::timeout(STRETCH_WITHIN, all).await.with_context(|| format!("no end within {limit} s"))?
+        tokio::time::timeout(STRETCH_WITHIN, all)
+            .await
+            .with_context(|| format!("no end within {limit} s"))?
     }
 }
 

@@ -77,7 +77,8 @@ pub async fn measure(binaries: &Path, size: &Size, dir: &Path) -> Result<Vec<Row
     let plan = Plan { collector: collector.agents, replay: Arc::clone(&replay), start };
     let mut fleet = Fleet::join(&collector, size.nodes, &plan, &dir.join("nodes")).await?;
     let mut api = collector.reader().await?;
-    let writer = |peer: &Peer| RemoteWriter::new(peer.address, "/api/v1/write", &replay, size.nodes, start);
+    let writer =
+        |peer: &Peer| RemoteWriter::new(peer.address, "/api/v1/write", &replay, size.nodes, start);
     let mut writers = [writer(&prometheus), writer(&victoria)];
     fleet.advance(WARM_UP as u64).await?;
     for writer in &mut writers {
@@ -115,7 +116,11 @@ pub async fn measure(binaries: &Path, size: &Size, dir: &Path) -> Result<Vec<Row
     let memory = [memory(collector.process.pid())?, memory(pids[0])?, memory(pids[1])?];
     let about = format!(
         "{} nodes x {} series ({:.0} % constant; {}), {} s of node time per turn, {batches:.1} batches per fdatasync",
-        size.nodes, size.series, replay.constant_ratio() * 100.0, replay.source, size.rounds
+        size.nodes,
+        size.series,
+        replay.constant_ratio() * 100.0,
+        replay.source,
+        size.rounds
     );
     rows(&ours, &theirs, memory, &about)
 }

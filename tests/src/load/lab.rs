@@ -37,10 +37,13 @@ impl Collector {
         let args = ["--config".as_ref(), config.as_os_str(), "serve".as_ref()];
         let mut process = Process::start("collector", &binary, args, dir)?;
         let listening = data.join("listening");
-        let ports = until(&mut process, async || std::fs::read_to_string(&listening).map_err(Into::into)).await?;
+        let ports =
+            until(&mut process, async || std::fs::read_to_string(&listening).map_err(Into::into))
+                .await?;
         let port = |name: &str| {
             let line = ports.lines().find_map(|l| l.strip_prefix(name));
-            line.and_then(|l| l.parse().ok()).with_context(|| format!("{} says no {name}", listening.display()))
+            line.and_then(|l| l.parse().ok())
+                .with_context(|| format!("{} says no {name}", listening.display()))
         };
         let (agents, api) = (port("agents=")?, port("api=")?);
         Ok(Self { process, agents, api, binary, config, data })
@@ -65,8 +68,8 @@ impl Collector {
     }
 }
 
-/// Joins and starts an agent called `name` that reaches the collector under `address`; `probes` is the rest of its
-/// configuration.
+/// Joins an agent called `name` and starts it; it then reaches the collector under `address`. `probes` is the rest of
+/// its configuration.
 pub fn start_agent(
     binaries: &Path,
     collector: &Collector,
@@ -76,9 +79,14 @@ pub fn start_agent(
     dir: &Path,
 ) -> Result<Process> {
     let (data, config) = (dir.join(name), dir.join(format!("{name}.toml")));
-    std::fs::write(&config, format!("data_dir = {data:?}\n{probes}[log]\nlevel = \"warn\"\n"))?;
+    std::fs::write(
+        &config,
+        format!(
+            "data_dir = {data:?}\n[collector]\naddress = \"{address}\"\n{probes}[log]\nlevel = \"warn\"\n"
+        ),
+    )?;
     let binary = binaries.join("wardround-agent");
-    let (token, address) = (collector.token(name)?, address.to_string());
+    let (token, address) = (collector.token(name)?, collector.agents.to_string());
     let config = ["--config".as_ref(), config.as_os_str()];
     let join = ["join", "--collector", &address, "--token", &token].map(AsRef::as_ref);
     run(&binary, config.into_iter().chain(join))?;
@@ -104,17 +112,23 @@ impl Peer {
     ) -> Result<Self> {
         let address = free_address()?;
         let mut process = Process::start(name, Path::new(program), args(address), dir)?;
-        until(&mut process, async || Http::plain(address).await?.get(path).await.map(|_| ())).await?;
+        until(&mut process, async || Http::plain(address).await?.get(path).await.map(|_| ()))
+            .await?;
         Ok(Self { process, address })
     }
 
     /// Debian's node_exporter with only the collectors in `flags`, and without metrics about itself.
     pub async fn node_exporter(flags: Vec<String>, dir: &Path) -> Result<Self> {
         let args = |address: SocketAddr| {
-            let own = ["--collector.disable-defaults", "--web.disable-exporter-metrics"].map(str::to_owned);
-            own.into_iter().chain([format!("--web.listen-address={address}")]).chain(flags).collect()
+            let own = ["--collector.disable-defaults", "--web.disable-exporter-metrics"]
+                .map(str::to_owned);
+            own.into_iter()
+                .chain([format!("--web.listen-address={address}")])
+                .chain(flags)
+                .collect()
         };
-        Self::start("node_exporter", "/usr/bin/prometheus-node-exporter", args, "/metrics", dir).await
+        Self::start("node_exporter", "/usr/bin/prometheus-node-exporter", args, "/metrics", dir)
+            .await
     }
 
     /// Debian's Prometheus with a configuration file, taking remote writes.
@@ -150,13 +164,18 @@ impl Peer {
 
 /// Asks until there is an answer, as long as the program runs.
 async fn until<T>(process: &mut Process, ask: impl AsyncFn() -> Result<T>) -> Result<T> {
-    #[allow(clippy::disallowed_methods, reason = "the patience with a program that starts is real time")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the patience with a program that starts is real time"
+    )]
     let start = Instant::now();
     loop {
         process.check()?;
         match ask().await {
             Ok(answer) => return Ok(answer),
-            Err(error) if start.elapsed() > READY_WITHIN => bail!("not ready within 30 s: {error:#}"),
+            Err(error) if start.elapsed() > READY_WITHIN => {
+                bail!("not ready within 30 s: {error:#}")
+            }
             Err(_) => tokio::time::sleep(ASK_EVERY).await,
         }
     }

@@ -7,9 +7,15 @@ use hyper_util::rt::TokioIo;
 use proto::limits::MAX_MESSAGE_BYTES;
 use proto::wire::session_client::SessionClient;
 use proto::wire::{self, down::Message as Down};
-use proto::{BodyEncoder, CatalogVersion, ClockReading, Hello, PROTOCOL, StreamId, Welcome, ranges_from_wire, up};
+use proto::{
+    BodyEncoder, CatalogVersion, ClockReading, Hello, PROTOCOL, StreamId, Welcome,
+    ranges_from_wire, up,
+};
 use rustls_pki_types::ServerName;
-use shared_model::{Batch, Block, Catalog, Clock, Lane, NodeIdentity, Seq, SeqSet, SeriesDef, SeriesSet, Timestamp, Unit};
+use shared_model::{
+    Batch, Block, Catalog, Clock, Lane, NodeIdentity, Seq, SeqSet, SeriesDef, SeriesSet, Timestamp,
+    Unit,
+};
 use shared_runtime::SystemClock;
 use shared_runtime::tls::{COLLECTOR_NAME, NodeCredentials, client_config};
 use std::net::SocketAddr;
@@ -65,7 +71,12 @@ pub struct Node {
 
 impl Node {
     /// Connects, says who it is and sends its catalog.
-    pub async fn connect(index: usize, plan: Plan, identity: &NodeIdentity, credentials: &NodeCredentials) -> Result<Self> {
+    pub async fn connect(
+        index: usize,
+        plan: Plan,
+        identity: &NodeIdentity,
+        credentials: &NodeCredentials,
+    ) -> Result<Self> {
         let catalog = catalog(&plan.replay);
         let hello = hello(index, identity, &catalog);
         let (up_sender, up_receiver) = mpsc::channel(QUEUE);
@@ -102,7 +113,11 @@ impl Node {
         }
     }
 
-    async fn talk(&mut self, goal: &mut watch::Receiver<u64>, reached: &mpsc::Sender<Result<u64>>) -> Result<()> {
+    async fn talk(
+        &mut self,
+        goal: &mut watch::Receiver<u64>,
+        reached: &mpsc::Sender<Result<u64>>,
+    ) -> Result<()> {
         let mut beats = tokio::time::interval(self.heartbeat);
         let mut told = 0;
         loop {
@@ -165,9 +180,12 @@ impl Node {
     fn batch(&mut self) -> Result<wire::Up> {
         let Plan { replay, start, .. } = &self.plan;
         let round = usize::try_from(self.sent)?;
-        let values = (0..replay.lines.len()).map(|line| Some(replay.value(line, self.index, round))).collect();
+        let values = (0..replay.lines.len())
+            .map(|line| Some(replay.value(line, self.index, round)))
+            .collect();
         let times = vec![start.plus(Duration::from_secs(self.sent))];
-        let batch = Batch { generation: GENERATION, blocks: vec![Block { set: SET, times, values }] };
+        let batch =
+            Batch { generation: GENERATION, blocks: vec![Block { set: SET, times, values }] };
         let body = self.encoder.encode(&batch)?;
         self.sent += 1;
         Ok(up(wire::Batch::new(Seq(self.sent), Lane::Live, GENERATION, &body)))
@@ -185,7 +203,9 @@ async fn channel(address: SocketAddr, credentials: &NodeCredentials) -> Result<C
         std::future::ready(stream.map_err(std::io::Error::from))
     });
     // The scheme only tells the channel not to add TLS of its own.
-    Ok(Endpoint::from_static("http://collector.wardround.internal").connect_with_connector(connector).await?)
+    Ok(Endpoint::from_static("http://collector.wardround.internal")
+        .connect_with_connector(connector)
+        .await?)
 }
 
 fn hello(index: usize, identity: &NodeIdentity, catalog: &Catalog) -> Hello {
@@ -200,7 +220,10 @@ fn hello(index: usize, identity: &NodeIdentity, catalog: &Catalog) -> Hello {
         boot_id: [7; 16],
         session_no: 1,
         identity: identity.clone(),
-        catalog: Some(CatalogVersion { generation: GENERATION, digest: proto::catalog_digest(catalog) }),
+        catalog: Some(CatalogVersion {
+            generation: GENERATION,
+            digest: proto::catalog_digest(catalog),
+        }),
         spooled: SeqSet::default(),
         next_seq: Seq(1),
         clock,

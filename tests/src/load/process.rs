@@ -63,7 +63,10 @@ impl Drop for Process {
             // It may have ended since it was asked; then it is reaped below.
             let _gone = kill_process(pid, Signal::TERM).is_err();
         }
-        #[allow(clippy::disallowed_methods, reason = "the patience with a program that ends is real time")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the patience with a program that ends is real time"
+        )]
         let start = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < STOP_WITHIN {
             std::thread::sleep(Duration::from_millis(20));
@@ -74,7 +77,10 @@ impl Drop for Process {
 }
 
 /// Runs a program to its end; what it printed, or an error with its words.
-pub fn run<A: AsRef<std::ffi::OsStr>>(program: &Path, args: impl IntoIterator<Item = A>) -> Result<String> {
+pub fn run<A: AsRef<std::ffi::OsStr>>(
+    program: &Path,
+    args: impl IntoIterator<Item = A>,
+) -> Result<String> {
     let output = Command::new(program).args(args).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("start {}", program.display()))?;
     if !output.status.success() {

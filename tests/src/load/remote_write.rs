@@ -58,7 +58,13 @@ pub struct RemoteWriter {
 
 impl RemoteWriter {
     /// For `nodes` nodes that read `replay`, round 0 at `start`; nothing is sent yet.
-    pub fn new(address: SocketAddr, path: &'static str, replay: &Arc<Replay>, nodes: usize, start: Timestamp) -> Self {
+    pub fn new(
+        address: SocketAddr,
+        path: &'static str,
+        replay: &Arc<Replay>,
+        nodes: usize,
+        start: Timestamp,
+    ) -> Self {
         Self { address, path, replay: Arc::clone(replay), start, nodes, next_round: 0 }
     }
 
@@ -79,7 +85,8 @@ impl RemoteWriter {
 
     async fn send(&self, groups: Vec<Vec<usize>>, until: usize) -> Result<()> {
         let mut http = Http::plain(self.address).await?;
-        let mut requests: Vec<WriteRequest> = groups.iter().map(|nodes| self.request(nodes)).collect();
+        let mut requests: Vec<WriteRequest> =
+            groups.iter().map(|nodes| self.request(nodes)).collect();
         let mut snappy = snap::raw::Encoder::new();
         let headers = [
             ("content-type", "application/x-protobuf"),
@@ -99,9 +106,14 @@ impl RemoteWriter {
     fn request(&self, nodes: &[usize]) -> WriteRequest {
         let timeseries = nodes.iter().flat_map(|&node| {
             self.replay.lines.iter().map(move |line| {
-                let own = [("__name__".to_owned(), line.name.clone()), ("instance".to_owned(), node_name(node)), ("job".to_owned(), "node".to_owned())];
+                let own = [
+                    ("__name__".to_owned(), line.name.clone()),
+                    ("instance".to_owned(), node_name(node)),
+                    ("job".to_owned(), "node".to_owned()),
+                ];
                 let labels = line.labels.iter().cloned().chain(own);
-                let mut labels: Vec<Label> = labels.map(|(name, value)| Label { name, value }).collect();
+                let mut labels: Vec<Label> =
+                    labels.map(|(name, value)| Label { name, value }).collect();
                 labels.sort_by(|a, b| a.name.cmp(&b.name));
                 TimeSeries { labels, samples: vec![Sample::default()] }
             })
@@ -141,11 +153,13 @@ mod tests {
             let value = replay.value(at % 100, at / 100, 5);
             assert_eq!(series.samples, [Sample { value, timestamp_ms: 1_005_000 }]);
         }
-        let label = |name: &str, value: &str| Label { name: name.to_owned(), value: value.to_owned() };
+        let label =
+            |name: &str, value: &str| Label { name: name.to_owned(), value: value.to_owned() };
         let sample = Sample { value: 1.0, timestamp_ms: 3 };
         let one = TimeSeries { labels: vec![label("a", "b")], samples: vec![sample] };
         let bytes = WriteRequest { timeseries: vec![one] }.encode_to_vec();
-        let expected = b"\x0a\x15\x0a\x06\x0a\x01a\x12\x01b\x12\x0b\x09\0\0\0\0\0\0\xf0\x3f\x10\x03";
+        let expected =
+            b"\x0a\x15\x0a\x06\x0a\x01a\x12\x01b\x12\x0b\x09\0\0\0\0\0\0\xf0\x3f\x10\x03";
         assert_eq!(bytes, expected);
     }
 }

@@ -55,7 +55,9 @@ impl Replay {
         let inputs = rule_inputs::lines();
         ensure!(series > inputs.len(), "at least {} series are needed", inputs.len() + 1);
         let (mut lines, source) = match recording {
-            Some(path) => (pick(capture::load(path, "node")?), "recorded from node_exporter at 1 s"),
+            Some(path) => {
+                (pick(capture::load(path, "node")?), "recorded from node_exporter at 1 s")
+            }
             None => (synthetic::lines(rounds + START_STEP), "made: no recording was given"),
         };
         lines.truncate(series - inputs.len());
@@ -64,7 +66,10 @@ impl Replay {
         lines.extend(inputs);
         let changing = lines.iter().map(|l| l.values.len()).filter(|&n| n > 1);
         let length = changing.min().context("every series is constant")?;
-        ensure!(length > rounds, "{rounds} rounds are asked of a recording of {length}: values would repeat");
+        ensure!(
+            length > rounds,
+            "{rounds} rounds are asked of a recording of {length}: values would repeat"
+        );
         Ok(Self { lines, source: source.to_owned(), length, starts: length - rounds })
     }
 
@@ -79,7 +84,8 @@ impl Replay {
 
     /// Share of the series that never change.
     pub fn constant_ratio(&self) -> f64 {
-        let constant = |line: &&Line| line.values.iter().all(|v| v.to_bits() == line.values[0].to_bits());
+        let constant =
+            |line: &&Line| line.values.iter().all(|v| v.to_bits() == line.values[0].to_bits());
         self.lines.iter().filter(constant).count() as f64 / self.lines.len() as f64
     }
 }
@@ -87,8 +93,11 @@ impl Replay {
 fn pick(recorded: Vec<Line>) -> Vec<Line> {
     let rank = |line: &Line| ORDER.iter().position(|prefix| line.name.starts_with(prefix));
     let left_out = |line: &Line| LEFT_OUT.iter().any(|prefix| line.name.starts_with(prefix));
-    let mut known: Vec<(usize, Line)> =
-        recorded.into_iter().filter(|l| !left_out(l)).filter_map(|l| Some((rank(&l)?, l))).collect();
+    let mut known: Vec<(usize, Line)> = recorded
+        .into_iter()
+        .filter(|l| !left_out(l))
+        .filter_map(|l| Some((rank(&l)?, l)))
+        .collect();
     known.sort_by_key(|(rank, _)| *rank);
     known.into_iter().map(|(_, line)| line).collect()
 }
@@ -113,7 +122,8 @@ mod tests {
             let read: Vec<f64> = (0..200).map(|round| replay.value(at, 3, round)).collect();
             assert!(line.kind != Kind::Counter || read.is_sorted(), "{}", line.name);
         }
-        let differs = |at: &usize| replay.value(*at, 0, 9).to_bits() != replay.value(*at, 1, 9).to_bits();
+        let differs =
+            |at: &usize| replay.value(*at, 0, 9).to_bits() != replay.value(*at, 1, 9).to_bits();
         assert!((0..300).filter(differs).count() > 50);
     }
 

@@ -19,8 +19,18 @@ const PORT: &[(&str, f64)] = &[
 /// Ports of a node of an appliance.
 const DEVICES: &[&str] = &["mlx5_0", "mlx5_1"];
 
-const PROBES: &[&str] =
-    &["cpu", "stat", "meminfo", "loadavg", "pressure", "diskstats", "netdev", "infiniband", "processes", "filesystem"];
+const PROBES: &[&str] = &[
+    "cpu",
+    "stat",
+    "meminfo",
+    "loadavg",
+    "pressure",
+    "diskstats",
+    "netdev",
+    "infiniband",
+    "processes",
+    "filesystem",
+];
 
 const STATES: &[(&str, f64)] = &[("R", 2.0), ("S", 180.0), ("D", 0.0), ("Z", 0.0)];
 

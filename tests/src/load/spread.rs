@@ -73,7 +73,9 @@ mod tests {
     #[test]
     fn percentile_is_the_nearest_rank() {
         let values: Vec<f64> = (1..=20).rev().map(f64::from).collect();
-        for (q, expected) in [(0.0, 1.0), (0.5, 10.0), (0.51, 11.0), (0.95, 19.0), (0.96, 20.0), (1.0, 20.0)] {
+        for (q, expected) in
+            [(0.0, 1.0), (0.5, 10.0), (0.51, 11.0), (0.95, 19.0), (0.96, 20.0), (1.0, 20.0)]
+        {
             assert_eq!(percentile(&values, q), Some(expected), "{q}");
         }
         assert_eq!(percentile(&[], 0.5), None);

@@ -7,9 +7,15 @@ use shared_model::Kind;
 
 const CPUS: usize = 4;
 const MODES: &[&str] = &["idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"];
-const MEMORY: &[&str] = &["MemTotal", "MemAvailable", "MemFree", "Cached", "Buffers", "Dirty", "Active", "Inactive"];
-const DISK_FIELDS: &[&str] =
-    &["reads_completed", "writes_completed", "read_time_seconds", "write_time_seconds", "io_time_seconds"];
+const MEMORY: &[&str] =
+    &["MemTotal", "MemAvailable", "MemFree", "Cached", "Buffers", "Dirty", "Active", "Inactive"];
+const DISK_FIELDS: &[&str] = &[
+    "reads_completed",
+    "writes_completed",
+    "read_time_seconds",
+    "write_time_seconds",
+    "io_time_seconds",
+];
 /// Constant series that fill up a node: limits, states and counters of hardware that stands still.
 const IDLE_SERIES: usize = 400;
 
@@ -20,7 +26,8 @@ pub fn lines(rounds: usize) -> Vec<Line> {
     for cpu in 0..CPUS {
         for mode in MODES {
             let labels = [("cpu", cpu.to_string()), ("mode", (*mode).to_owned())];
-            let values = if *mode == "irq" { vec![0.0] } else { counter(&mut chance, rounds, 25, 0.01) };
+            let values =
+                if *mode == "irq" { vec![0.0] } else { counter(&mut chance, rounds, 25, 0.01) };
             lines.push(line("node_cpu_seconds_total", &labels, Kind::Counter, values));
         }
     }
@@ -30,14 +37,20 @@ pub fn lines(rounds: usize) -> Vec<Line> {
     }
     for device in ["vda", "vdb", "vdc", "vdd"] {
         for field in DISK_FIELDS {
-            let (name, scale) = (format!("node_disk_{field}_total"), if field.ends_with("seconds") { 0.001 } else { 1.0 });
+            let (name, scale) = (
+                format!("node_disk_{field}_total"),
+                if field.ends_with("seconds") { 0.001 } else { 1.0 },
+            );
             let values = counter(&mut chance, rounds, 40, scale);
             lines.push(line(&name, &[("device", device.to_owned())], Kind::Counter, values));
         }
     }
     for mount in ["/", "/data", "/backup"] {
-        let labels =
-            [("device", format!("/dev{mount}")), ("fstype", "xfs".to_owned()), ("mountpoint", mount.to_owned())];
+        let labels = [
+            ("device", format!("/dev{mount}")),
+            ("fstype", "xfs".to_owned()),
+            ("mountpoint", mount.to_owned()),
+        ];
         let values = gauge(&mut chance, rounds, 600e9, 4096.0);
         lines.push(line("node_filesystem_avail_bytes", &labels, Kind::Gauge, values));
         lines.push(line("node_filesystem_size_bytes", &labels, Kind::Gauge, vec![1e12]));
