@@ -29,7 +29,7 @@ const SERVER_CERTIFICATE_DAYS: u32 = 397;
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs the collector.
-pub(crate) fn run(config: Config) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let level = config.log.level.as_deref().unwrap_or("info");
     shared_runtime::telemetry::init(level, config.log.format)?;
     let data = config.data_dir();
@@ -43,7 +43,7 @@ pub(crate) fn run(config: Config) -> anyhow::Result<()> {
         .build()
         .context("start the network threads")?;
     let settings = Settings::open(&data.join("settings"))?;
-    let engine = engine::open(&config, settings.clone(), Arc::clone(&clock), boot_id()?)?;
+    let engine = engine::open(config, settings.clone(), Arc::clone(&clock), boot_id()?)?;
     let (inbound, from_sessions) = mpsc::channel(INBOUND_QUEUE);
     let (commands, from_people) = mpsc::channel(COMMAND_QUEUE);
     let desk = CollectorDesk {
@@ -59,7 +59,7 @@ pub(crate) fn run(config: Config) -> anyhow::Result<()> {
         .name("engine".to_owned())
         .spawn(move || run_engine(engine, from_sessions, from_people))
         .context("start the engine's thread")?;
-    let served = runtime.block_on(serve(&config, clock, settings, desk, inbound, commands.clone()));
+    let served = runtime.block_on(serve(config, clock, settings, desk, inbound, commands.clone()));
     // The engine writes its state last, after the ports are closed. It may have stopped by itself already.
     drop(runtime.block_on(commands.send(Command::Stop)));
     runtime.shutdown_timeout(DRAIN);

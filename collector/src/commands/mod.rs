@@ -66,7 +66,7 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let config = || Config::load(self.config.as_deref());
         match self.command {
-            Command::Serve => crate::serve::run(config()?),
+            Command::Serve => crate::serve::run(&config()?),
             Command::CheckConfig => check_config::run(config()),
             Command::Token(command) => command.run(&config()?),
             Command::User(command) => command.run(&config()?),

@@ -204,7 +204,7 @@ impl Fold {
                     stream.columns.insert(set.id, Columns { series, group });
                 }
                 Err(error) => {
-                    tracing::error!(node = %stream.node, set = set.id, error, "a set of series is not stored")
+                    tracing::error!(node = %stream.node, set = set.id, error, "a set of series is not stored");
                 }
             }
         }

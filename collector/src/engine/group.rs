@@ -129,17 +129,17 @@ impl Sessions {
         out: &mut Vec<Staged>,
     ) {
         if !admits(&open.node, &open.serial) {
-            answer(open, Err(Refusal::Revoked));
+            answer(*open, Err(Refusal::Revoked));
             return;
         }
         let same = |live: &Live| live.node == open.node;
         if self.live.values().any(|l| same(l) && l.stream != open.stream.0) {
-            answer(open, Err(Refusal::Duplicate));
+            answer(*open, Err(Refusal::Duplicate));
             return;
         }
         // The same installation again: its larger session number wins over a half-open older one.
         if self.live.values().any(|l| same(l) && l.session_no > open.session_no) {
-            answer(open, Err(Refusal::Superseded));
+            answer(*open, Err(Refusal::Superseded));
             return;
         }
         let older: Vec<SessionId> =
@@ -175,7 +175,7 @@ impl Sessions {
 }
 
 /// Answers an opening with what is folded by now.
-pub(crate) fn welcome(open: Box<Open>, source: u32, fold: &Fold) {
+pub(crate) fn welcome(open: Open, source: u32, fold: &Fold) {
     let stream = fold.streams.get(&source);
     let opened = Opened {
         acked: stream.map(|s| s.acked.clone()).unwrap_or_default(),
@@ -185,7 +185,7 @@ pub(crate) fn welcome(open: Box<Open>, source: u32, fold: &Fold) {
     answer(open, Ok(opened));
 }
 
-fn answer(open: Box<Open>, answer: Result<Opened, Refusal>) {
+fn answer(open: Open, answer: Result<Opened, Refusal>) {
     // The session is gone when nobody waits any more; its Close is on its way then.
     drop(open.reply.send(answer));
 }

@@ -89,7 +89,7 @@ fn restore(path: &Path, pack: &Arc<Pack>, journal: &Log) -> anyhow::Result<(Fold
     match snapshot::read(path).context("read the state file")? {
         Loaded::Absent => {}
         Loaded::Damaged(why) => {
-            tracing::warn!(why, "the state file is damaged; the journal is replayed instead")
+            tracing::warn!(why, "the state file is damaged; the journal is replayed instead");
         }
         Loaded::Sound(kept) => match state_file::read(&kept.payload, pack) {
             Ok(fold) => return Ok((fold, kept.journal.next(), kept.ledger)),

@@ -178,7 +178,7 @@ impl Engine {
             match then {
                 Then::Nothing => {}
                 Then::Acknowledge(acks, seq) => acks.durable(seq),
-                Then::Open(open, source) => welcome(open, source, &self.fold),
+                Then::Open(open, source) => welcome(*open, source, &self.fold),
                 Then::Answer(reply, act) => {
                     let answer = match refused {
                         Some(refused) => Err(refused),
