@@ -1,7 +1,7 @@
 //! Probe `processes`: how many processes and threads there are and in which state, from `/proc/PID/stat`.
 //!
 //! One file has to be opened per process, some 5 µs each, so that a database node with thousands of backends costs
-//! tens of milliseconds: it runs in the slow lane and every 5 s. The states of single threads would cost ten times
+//! tens of milliseconds: it runs in the slow lane and every 15 s. The states of single threads would cost ten times
 //! that and are not taken.
 
 use crate::context::Context;
@@ -89,7 +89,9 @@ impl Probe for Processes {
             name: NAME,
             job: "node",
             lane: Lane::Slow,
-            default_interval: Duration::from_secs(5),
+            // The dearest probe by far: the kernel makes a text for each process. What it serves is judged over
+            // minutes (zombies for 5 min, D state over 60 s), so four rounds a minute are enough.
+            default_interval: Duration::from_secs(15),
             default_timeout: Duration::from_secs(4),
         }
     }
