@@ -63,7 +63,7 @@ const TABLE: &[Row] = &[
 
 /// Scenario: every fault of the table, made for real one after the other, mended and settled through REST.
 /// Guarantees: each opens exactly one incident of its cause, level and clause, links what the table links, opens nothing
-/// else, and ends in watching; the ledger's chain is intact afterwards.
+/// else, and ends in watching; the ledger's chain is intact afterwards, and Ctrl-C leaves nothing behind.
 #[test]
 fn every_fault_opens_exactly_its_incident() {
     let demo = Demo::up(TIME_SCALE);
@@ -81,6 +81,7 @@ fn every_fault_opens_exactly_its_incident() {
         );
     }
     println!("{}", demo.collector(&["ledger", "verify"]));
+    demo.down();
 }
 
 fn fresh(demo: &Demo, before: &BTreeSet<String>) -> Vec<Incident> {

@@ -98,14 +98,23 @@ impl Demo {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Process id behind a name of the demonstration.
-    pub fn pid(&self, name: &str) -> u32 {
-        #[derive(Deserialize)]
-        struct Known {
-            pid: u32,
-        }
-        let text = std::fs::read_to_string(self.dir.join("pids").join(name)).unwrap();
-        serde_json::from_str::<Known>(&text).unwrap().pid
+    /// Takes it down as Ctrl-C does; fails unless it ends well and leaves no process, file or mount behind.
+    pub fn down(mut self) {
+        self.interrupt();
+        let status = self.up.wait().unwrap();
+        let said = std::fs::read_to_string(self.dir.with_extension("log")).unwrap();
+        assert!(status.success(), "{status}: {said}");
+        let dir = self.dir.to_str().unwrap().to_owned();
+        assert!(!self.dir.exists(), "{dir} is still there");
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(&dir), "still mounted: {mounts}");
+        let left: Vec<String> = command_lines().filter(|line| line.contains(&dir)).collect();
+        assert!(left.is_empty(), "still running: {left:?}");
+    }
+
+    fn interrupt(&self) {
+        let pid = self.up.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     }
 }
 
@@ -121,12 +130,21 @@ fn script(dir: &Path, scale: u32) -> Command {
     command
 }
 
+/// The command line of every process.
+fn command_lines() -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    entries.filter_map(|entry| {
+        let bytes = std::fs::read(entry.path().join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&bytes).replace('\0', " "))
+    })
+}
+
 impl Drop for Demo {
     fn drop(&mut self) {
-        let pid = self.up.id().to_string();
-        let asked = Command::new("kill").args(["-INT", &pid]).status();
-        let ended = self.up.wait();
-        println!("demonstration taken down: {asked:?} {ended:?}");
+        if matches!(self.up.try_wait(), Ok(None)) {
+            self.interrupt();
+            drop(self.up.wait());
+        }
         drop(std::fs::remove_file(self.dir.with_extension("log")));
     }
 }

@@ -4,7 +4,7 @@ use crate::catalogue::SERVICE_LINKS;
 use crate::cause::Cause;
 use crate::machine::{Assessments, Machine, Run};
 use crate::service::Assessment;
-use collector_domain::{Condition, EntryKind, Incident, IncidentId};
+use collector_domain::{Condition, EntryKind, Incident, IncidentId, IncidentState};
 use shared_model::Timestamp;
 
 impl Machine {
@@ -60,8 +60,13 @@ impl Machine {
 
 /// Clear only when no classification holds and every linked finding of the service is clear.
 fn service_condition(incident: &Incident, assessment: Option<&Assessment>) -> Condition {
-    if assessment.is_some_and(|a| a.cause.is_some()) {
-        return Condition::Breached;
+    let cause = assessment.and_then(|a| a.cause);
+    let is_own = cause.is_some() && cause == Cause::from_id(&incident.cause);
+    match (cause, incident.state) {
+        (None, _) => {}
+        // Another fault of the service is an incident of its own and says nothing about this repair.
+        (Some(_), IncidentState::Watching) if !is_own => return incident.condition,
+        (Some(_), _) => return Condition::Breached,
     }
     let links = incident
         .links

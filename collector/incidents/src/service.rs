@@ -12,9 +12,15 @@ use collector_domain::{
     Checks, Condition, DatabaseService, EntryKind, Incident, IncidentId, IncidentState, Link,
 };
 use serde::{Deserialize, Serialize};
-use shared_model::{Labels, Timestamp};
+use shared_model::{Labels, Level, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a classification must hold before it opens or reopens an incident, unless it is the worst one. Two witnesses
+/// sample each second, so within two seconds both have spoken, and what holds then is no passing stage. Not scaled: it
+/// stands for counts of probes.
+pub(crate) const SETTLE: Duration = Duration::from_secs(2);
 
 /// A database service as its predicates show it now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -205,12 +211,33 @@ impl Machine {
     }
 
     /// Opens, reopens or raises the service's incident, and links what belongs to it.
+    ///
+    /// An incident under watch is a finished repair: only the same classification is its relapse, another one is a fault of
+    /// its own.
     fn follow(&mut self, run: &mut Run<'_>, service: &DatabaseService, assessment: &Assessment) {
-        let held = self.service_incident(&service.name).map(|i| (i.id, i.state, i.level));
+        let held = self
+            .service_incidents(&service.name)
+            .find(|i| i.state != IncidentState::Watching)
+            .map(|i| (i.id, i.state, i.level));
         let id = match (assessment.cause, held) {
-            (None, None) => return,
+            (None, None) => {
+                self.state.settling.remove(&service.name);
+                return;
+            }
             (None, Some((id, ..))) => id,
-            (Some(cause), None) => self.open_service(run, service, cause, assessment),
+            (Some(cause), None) => {
+                if self.is_settling(run.now, service, cause) {
+                    return;
+                }
+                match self.relapse_of(service, cause) {
+                    Some((id, level)) => {
+                        let kind = self.reopening(run.now, assessment.occurred, level);
+                        self.record(run, id, kind);
+                        id
+                    }
+                    None => self.open_service(run, service, cause, assessment),
+                }
+            }
             (Some(cause), Some((id, state, level))) => {
                 if is_repaired(state) {
                     let kind = self.reopening(run.now, assessment.occurred, level);
@@ -220,13 +247,31 @@ impl Machine {
                 id
             }
         };
+        self.state.settling.remove(&service.name);
         self.link_service_findings(run, service, id);
     }
 
-    fn service_incident(&self, name: &str) -> Option<&Incident> {
+    /// Whether a classification is too young to open anything. The worst one waits for nobody.
+    fn is_settling(&mut self, now: Timestamp, service: &DatabaseService, cause: Cause) -> bool {
+        if cause == Cause::DbDown {
+            return false;
+        }
+        let since = *self.state.settling.entry(service.name.clone()).or_insert(now);
+        now.since(since) < SETTLE
+    }
+
+    fn service_incidents(&self, name: &str) -> impl Iterator<Item = &Incident> {
         self.unfinished()
             .filter(|i| Cause::from_id(&i.cause).is_some())
-            .find(|i| i.subject.get("service") == Some(name))
+            .filter(move |i| i.subject.get("service") == Some(name))
+    }
+
+    /// The incident under watch that stands for the same classification.
+    fn relapse_of(&self, service: &DatabaseService, cause: Cause) -> Option<(IncidentId, Level)> {
+        self.service_incidents(&service.name)
+            .filter(|i| i.state == IncidentState::Watching)
+            .find(|i| Cause::from_id(&i.cause) == Some(cause))
+            .map(|i| (i.id, i.level))
     }
 
     fn open_service(

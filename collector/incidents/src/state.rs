@@ -22,6 +22,9 @@ pub struct MachineState {
     pub(crate) standings: Standings,
     /// Database service -> the instance that acts as its primary, when that is not the declared one.
     pub(crate) acting_primaries: BTreeMap<String, String>,
+    /// Database service -> since when a classification holds that opened nothing yet.
+    #[serde(default)]
+    pub(crate) settling: BTreeMap<String, Timestamp>,
     /// The last act of a person on each unfinished incident.
     pub(crate) last_acts: BTreeMap<IncidentId, LastAct>,
     /// Breaches that wait for the decision whether their node is silent: rule and subject.

@@ -42,8 +42,8 @@ enum Command {
         /// Series of each node
         #[arg(long, default_value_t = 300)]
         series: usize,
-        /// Seconds of node time per turn
-        #[arg(long, default_value_t = 120)]
+        /// Seconds of node time per turn; a multiple of 120, the rows of a stored block, counts sealing fairly
+        #[arg(long, default_value_t = 240)]
         rounds: usize,
         /// Turns of each server
         #[arg(long, default_value_t = 4)]

@@ -78,7 +78,7 @@ pub async fn measure(
     window: Duration,
     dir: &Path,
 ) -> Result<Vec<Row>> {
-    let mut collector = Collector::start(binaries, dir).await?;
+    let mut collector = Collector::start(binaries, "", dir).await?;
     let mut api = collector.reader().await?;
     let proxy = Proxy::to(collector.agents).await?;
     let mut probes = String::new();
@@ -94,6 +94,7 @@ pub async fn measure(
     let page = Http::plain(exporter.address).await?.get("/metrics").await?;
     let per_scrape = sample_count(&String::from_utf8_lossy(&page)) as f64;
     let scraper = Scraper::start(&exporter).await?;
+    let pids = (agent.pid(), exporter.process.pid());
     sleep(SETTLE).await;
 
     let mut measured = Windows::default();
@@ -107,28 +108,23 @@ pub async fn measure(
         agent.check()?;
         exporter.process.check()?;
         collector.process.check()?;
-        let now = Reading::take(&agent_pids(&agent, &exporter), &mut api, &proxy.traffic, &scraper)
-            .await?;
+        let now = Reading::take(pids, &mut api, &proxy.traffic, &scraper).await?;
         match &before {
             Some(before) => measured.add(before, &now, per_scrape)?,
             None => first = Some((now.at, now.agent.clone())),
         }
         before = Some(now);
     }
-    let resident = (resident(agent.pid())?, resident(exporter.process.pid())?);
+    let resident = (resident(pids.0)?, resident(pids.1)?);
     let (begin, account) = first.context("no window was asked for")?;
-    let ticks = Account::of(agent.pid())?.ticks_since(&account);
+    let ticks = Account::of(pids.0)?.ticks_since(&account);
     let rounds = SystemClock.boot().since(begin).as_secs_f64();
     measured.rows(per_scrape, resident, ticks.as_secs_f64() * 1e3 / rounds)
 }
 
-fn agent_pids(agent: &super::process::Process, exporter: &Peer) -> (u32, u32) {
-    (agent.pid(), exporter.process.pid())
-}
-
 impl Reading {
     async fn take(
-        (agent, exporter): &(u32, u32),
+        (agent, exporter): (u32, u32),
         api: &mut Api,
         wire: &Traffic,
         scraper: &Scraper,
@@ -139,8 +135,8 @@ impl Reading {
         );
         Ok(Self {
             at: SystemClock.boot(),
-            agent: Account::of(*agent)?,
-            exporter: Account::of(*exporter)?,
+            agent: Account::of(agent)?,
+            exporter: Account::of(exporter)?,
             scrapes: scraper.count.load(Ordering::Relaxed),
             scraped: scraper.traffic.received.load(Ordering::Relaxed),
             up: wire.sent.load(Ordering::Relaxed),

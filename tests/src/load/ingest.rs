@@ -5,6 +5,7 @@
 //! Timestamps lie in the past and advance by one second per round, and rounds follow each other as fast as the server
 //! answers: this is the cost of a sample, not a promise of latency.
 
+use super::api::Api;
 use super::cpu::{Account, resident};
 use super::fleet::{Fleet, NODES_MAX};
 use super::lab::{Collector, Peer};
@@ -12,6 +13,7 @@ use super::node::Plan;
 use super::remote_write::RemoteWriter;
 use super::replay::Replay;
 use super::report::{Row, mib};
+use super::rule_inputs;
 use super::spread::Spread;
 use anyhow::{Context, Result, ensure};
 use shared_model::Clock;
@@ -23,8 +25,10 @@ use tokio::time::sleep;
 
 /// Rounds that make the series known; not measured.
 const WARM_UP: usize = 10;
-/// What is still in memory is written meanwhile, at the server's own cost.
-const SETTLE: Duration = Duration::from_secs(3);
+/// What is still in memory is written meanwhile, at the server's own cost. The collector writes its state at least once
+/// in it (`SNAPSHOT_EVERY`): as often per sample as its default of five minutes means at one round a second.
+const SETTLE: Duration = Duration::from_secs(6);
+const SNAPSHOT_EVERY: &str = "[store]\nsnapshot_every = \"5s\"\n";
 /// The promise: samples per CPU second.
 const RATE_MIN: f64 = 700_000.0;
 /// Most rounds: beyond, the values of a recording would repeat.
@@ -71,7 +75,7 @@ pub async fn measure(binaries: &Path, size: &Size, dir: &Path) -> Result<Vec<Row
     ensure!(rounds <= ROUNDS_MAX, "{rounds} rounds are above the limit of {ROUNDS_MAX}");
     let replay = Arc::new(Replay::new(size.recording.as_deref(), size.series, rounds)?);
     let start = SystemClock.wall().minus(Duration::from_secs(rounds as u64 + 120));
-    let mut collector = Collector::start(binaries, dir).await?;
+    let mut collector = Collector::start(binaries, SNAPSHOT_EVERY, dir).await?;
     let mut prometheus = Peer::prometheus("global: {scrape_interval: 1m}\n", dir).await?;
     let mut victoria = Peer::victoria_metrics(dir).await?;
     let plan = Plan { collector: collector.agents, replay: Arc::clone(&replay), start };
@@ -93,7 +97,10 @@ pub async fn measure(binaries: &Path, size: &Size, dir: &Path) -> Result<Vec<Row
     let groups = api.metric("wardround_collector_groups_total").await?;
     for _ in 0..size.turns {
         let before = Account::of(collector.process.pid())?;
-        fleet.advance(size.rounds as u64).await.inspect_err(|_| drop(collector.process.check()))?;
+        let advanced = fleet.advance(size.rounds as u64).await;
+        // Why a collector ended says more than that its sessions did.
+        collector.process.check()?;
+        advanced?;
         sleep(SETTLE).await;
         ours.add(collector.process.pid(), &before, samples)?;
         for ((writer, pid), tally) in writers.iter_mut().zip(pids).zip(&mut theirs) {
@@ -110,12 +117,20 @@ pub async fn measure(binaries: &Path, size: &Size, dir: &Path) -> Result<Vec<Row
     let taken = api.metric("wardround_collector_samples_total").await? - counted;
     let sent = samples * size.turns as f64;
     ensure!((taken - sent).abs() < 0.5, "{sent} samples were sent, the collector counts {taken}");
+    let judged = breached(&mut api).await?;
+    ensure!(
+        judged == size.nodes,
+        "{judged} of {} nodes are found in breach of {}",
+        size.nodes,
+        rule_inputs::BREACH
+    );
     let groups = api.metric("wardround_collector_groups_total").await? - groups;
     let batches = (size.nodes * size.rounds * size.turns) as f64 / groups.max(1.0);
+    let incidents = api.metric("wardround_incidents_current").await?;
     let memory = |pid: u32| resident(pid).map(|r| r.peak);
     let memory = [memory(collector.process.pid())?, memory(pids[0])?, memory(pids[1])?];
     let about = format!(
-        "{} nodes x {} series ({:.0} % constant; {}), {} s of node time per turn, {batches:.1} batches per fdatasync",
+        "{} nodes x {} series ({:.0} % constant; {}), {} s of node time per turn, {batches:.1} batches per fdatasync, {incidents} incidents",
         size.nodes,
         size.series,
         replay.constant_ratio() * 100.0,
@@ -123,6 +138,22 @@ pub async fn measure(binaries: &Path, size: &Size, dir: &Path) -> Result<Vec<Row
         size.rounds
     );
     rows(&ours, &theirs, memory, &about)
+}
+
+/// How many subjects the collector finds in breach of the rule that every node breaches.
+async fn breached(api: &mut Api) -> Result<usize> {
+    #[derive(serde::Deserialize)]
+    struct Findings {
+        findings: Vec<Finding>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Finding {
+        rule: String,
+        condition: String,
+    }
+    let Findings { findings } = api.get("/api/v1/findings").await?;
+    let breached = |f: &&Finding| f.rule == rule_inputs::BREACH && f.condition == "breached";
+    Ok(findings.iter().filter(breached).count())
 }
 
 fn rows(ours: &Tally, theirs: &[Tally; 2], memory: [u64; 3], about: &str) -> Result<Vec<Row>> {
@@ -134,7 +165,7 @@ fn rows(ours: &Tally, theirs: &[Tally; 2], memory: [u64; 3], about: &str) -> Res
             quantity: "collector: thousand samples per CPU second".to_owned(),
             ours: format!("{:.0} (mTLS, journal, rules, store)", rate.times(thousand)),
             peer: format!("{peer} {:.0} (remote write)", their.times(thousand)),
-            ratio: format!("{:.2} times", rate.median / their.median),
+            ratio: format!("{:.1} times", rate.median / their.median),
             mark: Some((format!(">= {:.0}", RATE_MIN * thousand), rate.median >= RATE_MIN)),
         });
     }

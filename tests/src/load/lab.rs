@@ -26,11 +26,11 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts one under `dir` with the contract as it was signed (`time_scale` 1).
-    pub async fn start(binaries: &Path, dir: &Path) -> Result<Self> {
+    /// Starts one under `dir` with the contract as it was signed (`time_scale` 1). `more` is the rest of its configuration.
+    pub async fn start(binaries: &Path, more: &str, dir: &Path) -> Result<Self> {
         let (data, config) = (dir.join("collector"), dir.join("collector.toml"));
         let text = format!(
-            "data_dir = {data:?}\n[agents]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n"
+            "data_dir = {data:?}\n[agents]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n{more}"
         );
         std::fs::write(&config, text)?;
         let binary = binaries.join("wardround-collector");

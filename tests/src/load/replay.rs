@@ -7,6 +7,8 @@ use std::path::Path;
 
 /// Rounds by which neighbouring nodes are apart in the recording; a prime, so that starts do not line up.
 const START_STEP: usize = 37;
+/// Rounds beyond those that are replayed, in which made values start.
+const SPARE_ROUNDS: usize = 1_000;
 
 /// Metrics that the pack's rules read, first, and then what else a node has.
 const ORDER: &[&str] = &[
@@ -58,7 +60,7 @@ impl Replay {
             Some(path) => {
                 (pick(capture::load(path, "node")?), "recorded from node_exporter at 1 s")
             }
-            None => (synthetic::lines(rounds + START_STEP), "made: no recording was given"),
+            None => (synthetic::lines(rounds + SPARE_ROUNDS), "made: no recording was given"),
         };
         lines.truncate(series - inputs.len());
         let found = lines.len() + inputs.len();

@@ -11,21 +11,21 @@ pub struct Row {
     pub ours: String,
     /// The peer's, with its name.
     pub peer: String,
-    /// Ours against the peer's, in words.
-    pub ratio: String,
     /// What the project promises, and whether it was met; `None` where it promises nothing.
     pub mark: Option<(String, bool)>,
+    /// Ours against the peer's, in words.
+    pub ratio: String,
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { quantity, ours, peer, ratio, mark } = self;
+        let Self { quantity, ours, peer, mark, ratio } = self;
         let (promise, met) = match mark {
             Some((promise, true)) => (promise.as_str(), "met"),
             Some((promise, false)) => (promise.as_str(), "MISSED"),
             None => ("-", "-"),
         };
-        write!(f, "{quantity}\t{ours}\t{peer}\t{ratio}\t{promise}\t{met}")
+        write!(f, "{quantity}\t{ours}\t{peer}\t{promise}\t{met}\t{ratio}")
     }
 }
 

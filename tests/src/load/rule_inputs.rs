@@ -1,6 +1,6 @@
 //! Series of our own agents that an exporter's recording does not have but the pack's rules read: InfiniBand ports,
-//! process states, data devices, the probes' own success. All constant and in order, so that the rules are worked on and
-//! stay quiet.
+//! process states, data devices, the probes' own success. All constant and, but for [`BREACH`], in order: the rules are
+//! worked on and open no incident.
 
 use super::replay::Line;
 use shared_model::Kind;
@@ -18,6 +18,9 @@ const PORT: &[(&str, f64)] = &[
 
 /// Ports of a node of an appliance.
 const DEVICES: &[&str] = &["mlx5_0", "mlx5_1"];
+
+/// The rule that each node breaches, a deviation: what the collector says of it proves that it judges.
+pub const BREACH: &str = "ib.counter_saturated";
 
 const PROBES: &[&str] = &[
     "cpu",
@@ -49,6 +52,8 @@ pub fn lines() -> Vec<Line> {
     for (state, count) in STATES {
         lines.push(constant("node_processes_state", &[("state", state)], Kind::Gauge, *count));
     }
+    let saturated = [("counter", "symbol_error"), ("device", "mlx5_1"), ("port", "1")];
+    lines.push(constant("wardround_infiniband_counter_saturated", &saturated, Kind::Gauge, 1.0));
     lines.push(constant("wardround_data_device_info", &[("device", "vda")], Kind::Gauge, 1.0));
     lines
 }

@@ -90,12 +90,12 @@ const DOWN: &str = "5 breach db.instance_up host=db1 instance=db1:5432 value=0
 /// and 15 minutes from the rise; the response clock is not restarted.
 #[test]
 fn a_rise_never_moves_a_deadline_back() {
-    // At scale 10: level 2 is due after 360 s, level 1 after 90 s.
-    for (rise, due) in [(10, 100), (270, 360), (271, 360), (300, 360)] {
+    // At scale 10, opened at second 2: level 2 is due after 360 s, level 1 after 90 s.
+    for (rise, due) in [(10, 100), (272, 362), (273, 362), (300, 362)] {
         let mut world = World::play(10, HEALTHY);
         world.run("0 breach core.service_up host=db2 instance=db1:5432 service=挂号 value=0");
         world.run(&format!(
-            "0 want 1 core.service_down L2 open breached
+            "2 want 1 core.service_down L2 open breached
              {rise} breach db.instance_up host=db1 instance=db1:5432 value=0
              {rise} breach db.instance_up host=db2 instance=db1:5432 value=0
              {rise} breach db.standby_usable host=db2 instance=db2:5432
@@ -107,7 +107,7 @@ fn a_rise_never_moves_a_deadline_back() {
         let incident = &world.machine.incidents()[&IncidentId(1)];
         let clocks = &incident.clocks;
         assert_eq!(clocks.resolution_due.since(crate::timeline::START).as_secs(), due, "{rise}");
-        assert_eq!(clocks.response_due.since(crate::timeline::START).as_secs(), 30);
+        assert_eq!(clocks.response_due.since(crate::timeline::START).as_secs(), 32);
         let levels: Vec<u8> = incident.levels.iter().map(|l| l.level.number()).collect();
         assert_eq!(levels, [2, 1]);
     }
