@@ -71,7 +71,8 @@ impl Desk for CollectorDesk {
         let found = view.findings.iter().map(|finding| FindingView {
             rule: Arc::clone(&finding.rule),
             subject: finding.subject.clone(),
-            since: Some(finding.since),
+            // A judgement does not say since when; an incident does.
+            since: None,
             judgement: Judgement {
                 condition: finding.condition,
                 judged_at: finding.at,

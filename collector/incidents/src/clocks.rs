@@ -15,11 +15,12 @@ impl Machine {
     }
 
     /// Closes what was watched to its end. While the check is unknown nobody can say that it did not come back,
-    /// so the watch goes on.
+    /// so the watch goes on; nor can they while a service's classification settles.
     pub(crate) fn end_watches(&mut self, run: &mut Run<'_>) {
         let ended: Vec<IncidentId> = self
             .unfinished()
             .filter(|i| i.state == IncidentState::Watching && i.condition == Condition::Clear)
+            .filter(|i| !self.is_settling(i))
             .filter(|i| i.clocks.watch_until.is_some_and(|until| run.now >= until))
             .map(|i| i.id)
             .collect();

@@ -58,24 +58,26 @@ impl Machine {
     }
 }
 
-/// Clear only when no classification holds and every linked finding of the service is clear.
+/// Clear only when no classification holds and every linked finding of the service is clear. Under watch it is never
+/// breached: a relapse reopens, and any other fault has its own incident and says nothing about this repair.
 fn service_condition(incident: &Incident, assessment: Option<&Assessment>) -> Condition {
-    let cause = assessment.and_then(|a| a.cause);
-    let is_own = cause.is_some() && cause == Cause::from_id(&incident.cause);
-    match (cause, incident.state) {
-        (None, _) => {}
-        // Another fault of the service is an incident of its own and says nothing about this repair.
-        (Some(_), IncidentState::Watching) if !is_own => return incident.condition,
-        (Some(_), _) => return Condition::Breached,
+    let watched = incident.state == IncidentState::Watching;
+    if assessment.is_some_and(|a| a.cause.is_some()) {
+        return if watched { incident.condition } else { Condition::Breached };
     }
     let links = incident
         .links
         .iter()
         .filter(|l| SERVICE_LINKS.contains(&&*l.rule))
         .filter(|l| !assessment.is_some_and(|a| a.is_moot(l)));
-    links.fold(Condition::Clear, |worst, link| match (worst, link.condition) {
+    let links = links.fold(Condition::Clear, |worst, link| match (worst, link.condition) {
         (Condition::Breached, _) | (_, Condition::Breached) => Condition::Breached,
         (Condition::Unknown, _) | (_, Condition::Unknown) => Condition::Unknown,
         (Condition::Clear, Condition::Clear) => Condition::Clear,
-    })
+    });
+    match links {
+        // An accusation that no fresh witness repeats.
+        Condition::Breached if watched => Condition::Unknown,
+        links => links,
+    }
 }

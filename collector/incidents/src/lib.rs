@@ -11,6 +11,7 @@ mod clocks;
 mod condition;
 mod explain;
 mod fold;
+mod follow;
 mod machine;
 mod notes;
 mod predicates;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Opens, links, classifies, times and closes incidents.
 ///
 /// Invariants: numbers are dense from 1; a level never falls; entries never go back in time; an unfinished incident
-/// is the only one of its rule and subject, or of its database service.
+/// is the only one of its rule and subject, or the only one of its database service that is not under watch.
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(crate) state: MachineState,
@@ -47,7 +47,7 @@ impl Machine {
         topology: Topology,
     ) -> Self {
         let mut machine = Self { state, catalogue: Catalogue::new(rules), contract, topology };
-        machine.forget_undeclared_primaries();
+        machine.forget_undeclared();
         machine
     }
 
@@ -56,7 +56,7 @@ impl Machine {
         self.catalogue = Catalogue::new(rules);
         self.contract = contract;
         self.topology = topology;
-        self.forget_undeclared_primaries();
+        self.forget_undeclared();
     }
 
     /// What to keep in the snapshot.
@@ -244,11 +244,14 @@ impl Machine {
         }
     }
 
-    fn forget_undeclared_primaries(&mut self) {
+    fn forget_undeclared(&mut self) {
         let topology = &self.topology;
         self.state.acting_primaries.retain(|service, instance| {
             topology.databases.iter().any(|d| d.name == *service && d.standbys.contains(instance))
         });
+        self.state
+            .settling
+            .retain(|service, _| topology.databases.iter().any(|d| d.name == *service));
     }
 }
 

@@ -1,26 +1,14 @@
-//! Database services: classification by predicates, and the one incident of each service.
+//! Database services: classification by predicates.
 
-use crate::LINKS_MAX;
-use crate::catalogue::{CORE_SERVICE_UP, INSTANCE_UP, REPLICATION, SERVICE_LINKS, WRITABLE};
+use crate::catalogue::{CORE_SERVICE_UP, INSTANCE_UP, REPLICATION, WRITABLE};
 use crate::cause::Cause;
-use crate::explain::agrees;
-use crate::machine::{Assessments, Machine, Run, links_to};
+use crate::machine::{Assessments, Machine, Run};
 use crate::predicates::Truth;
-use crate::raise::{Opening, is_repaired, sentence, words};
+use crate::raise::words;
 use crate::standing::Standing;
-use collector_domain::{
-    Checks, Condition, DatabaseService, EntryKind, Incident, IncidentId, IncidentState, Link,
-};
+use collector_domain::{Checks, Condition, DatabaseService, Link};
 use serde::{Deserialize, Serialize};
-use shared_model::{Labels, Level, Timestamp};
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a classification must hold before it opens or reopens an incident, unless it is the worst one. Two witnesses
-/// sample each second, so within two seconds both have spoken, and what holds then is no passing stage. Not scaled: it
-/// stands for counts of probes.
-pub(crate) const SETTLE: Duration = Duration::from_secs(2);
+use shared_model::{Labels, Timestamp};
 
 /// A database service as its predicates show it now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -47,9 +35,9 @@ pub(crate) struct Assessment {
     pub(crate) cause: Option<Cause>,
     pub(crate) acting: String,
     primary_moved: bool,
-    occurred: Timestamp,
-    value: Option<f64>,
-    view: ServiceView,
+    pub(crate) occurred: Timestamp,
+    pub(crate) value: Option<f64>,
+    pub(crate) view: ServiceView,
 }
 
 impl Assessment {
@@ -208,165 +196,6 @@ impl Machine {
         let down = self.votes(now, checks, INSTANCE_UP, |s| of(others, s)).breached;
         let broken = self.votes(now, checks, REPLICATION, |s| of(&all, s)).breached;
         down.into_iter().chain(broken).collect()
-    }
-
-    /// Opens, reopens or raises the service's incident, and links what belongs to it.
-    ///
-    /// An incident under watch is a finished repair: only the same classification is its relapse, another one is a fault of
-    /// its own.
-    fn follow(&mut self, run: &mut Run<'_>, service: &DatabaseService, assessment: &Assessment) {
-        let held = self
-            .service_incidents(&service.name)
-            .find(|i| i.state != IncidentState::Watching)
-            .map(|i| (i.id, i.state, i.level));
-        let id = match (assessment.cause, held) {
-            (None, None) => {
-                self.state.settling.remove(&service.name);
-                return;
-            }
-            (None, Some((id, ..))) => id,
-            (Some(cause), None) => {
-                if self.is_settling(run.now, service, cause) {
-                    return;
-                }
-                match self.relapse_of(service, cause) {
-                    Some((id, level)) => {
-                        let kind = self.reopening(run.now, assessment.occurred, level);
-                        self.record(run, id, kind);
-                        id
-                    }
-                    None => self.open_service(run, service, cause, assessment),
-                }
-            }
-            (Some(cause), Some((id, state, level))) => {
-                if is_repaired(state) {
-                    let kind = self.reopening(run.now, assessment.occurred, level);
-                    self.record(run, id, kind);
-                }
-                self.rise(run, id, cause, &assessment.view.words);
-                id
-            }
-        };
-        self.state.settling.remove(&service.name);
-        self.link_service_findings(run, service, id);
-    }
-
-    /// Whether a classification is too young to open anything. The worst one waits for nobody.
-    fn is_settling(&mut self, now: Timestamp, service: &DatabaseService, cause: Cause) -> bool {
-        if cause == Cause::DbDown {
-            return false;
-        }
-        let since = *self.state.settling.entry(service.name.clone()).or_insert(now);
-        now.since(since) < SETTLE
-    }
-
-    fn service_incidents(&self, name: &str) -> impl Iterator<Item = &Incident> {
-        self.unfinished()
-            .filter(|i| Cause::from_id(&i.cause).is_some())
-            .filter(move |i| i.subject.get("service") == Some(name))
-    }
-
-    /// The incident under watch that stands for the same classification.
-    fn relapse_of(&self, service: &DatabaseService, cause: Cause) -> Option<(IncidentId, Level)> {
-        self.service_incidents(&service.name)
-            .filter(|i| i.state == IncidentState::Watching)
-            .find(|i| Cause::from_id(&i.cause) == Some(cause))
-            .map(|i| (i.id, i.level))
-    }
-
-    fn open_service(
-        &mut self,
-        run: &mut Run<'_>,
-        service: &DatabaseService,
-        cause: Cause,
-        assessment: &Assessment,
-    ) -> IncidentId {
-        let symptoms = self.symptoms_of(service, cause);
-        let subject = Labels::from_pairs([
-            ("service", service.name.as_str()),
-            ("instance", assessment.acting.as_str()),
-        ]);
-        let opening = Opening {
-            cause: Arc::from(cause.id()),
-            subject,
-            clause: cause.clause(),
-            level: cause.level(),
-            occurred: assessment.occurred,
-            value: assessment.value,
-            evidence: assessment.view.words.clone(),
-        };
-        self.open_or_adopt(run, opening, |i| symptoms.contains(&i.id))
-    }
-
-    /// Unfinished plain incidents that this service's failure explains.
-    fn symptoms_of(&self, service: &DatabaseService, cause: Cause) -> BTreeSet<IncidentId> {
-        let findings = self.service_breaches(service);
-        let is_symptom = |i: &&Incident| {
-            let of_database = i.cause.starts_with("session.") || i.cause.starts_with("db.");
-            let own = self.service_of(&i.cause, &i.subject).is_some_and(|s| s.name == service.name);
-            let covered = of_database && own && self.concerns(cause, service, &i.subject);
-            covered
-                || self.catalogue.rule(&i.cause).is_some_and(|rule| {
-                    rule.explained_by.iter().any(|e| {
-                        findings
-                            .iter()
-                            .any(|f| f.rule == e.rule && agrees(e, &f.subject, &i.subject))
-                    })
-                })
-        };
-        self.unfinished().filter(is_symptom).map(|i| i.id).collect()
-    }
-
-    /// Findings that are linked to the service's incident and breached now.
-    fn service_breaches(&self, service: &DatabaseService) -> Vec<&Standing> {
-        SERVICE_LINKS
-            .iter()
-            .flat_map(|rule| self.state.standings.of_rule(rule))
-            .filter(|s| {
-                self.service_of(&s.rule, &s.subject).is_some_and(|d| d.name == service.name)
-            })
-            .filter(|s| self.effective(&s.rule, &s.subject).0 == Condition::Breached)
-            .collect()
-    }
-
-    /// Follows a worse classification; a milder one changes nothing (M-039).
-    fn rise(&mut self, run: &mut Run<'_>, id: IncidentId, cause: Cause, evidence: &[String]) {
-        let Some(incident) = self.state.incidents.get(&id) else { return };
-        if Cause::from_id(&incident.cause).is_some_and(|current| current <= cause) {
-            return;
-        }
-        let level = incident.level.more_severe(cause.level());
-        let kind = EntryKind::Reclassified {
-            cause: Arc::from(cause.id()),
-            clause: cause.clause(),
-            level,
-            why: sentence(&cause.title().en, evidence),
-            resolution_due: self.due_after_rise(run.now, incident, level),
-        };
-        self.record(run, id, kind);
-    }
-
-    fn link_service_findings(
-        &mut self,
-        run: &mut Run<'_>,
-        service: &DatabaseService,
-        id: IncidentId,
-    ) {
-        let breaches: Vec<(Arc<str>, Labels)> = self
-            .service_breaches(service)
-            .iter()
-            .map(|s| (Arc::clone(&s.rule), s.subject.clone()))
-            .collect();
-        for (rule, subject) in breaches {
-            let takes = self.state.incidents.get(&id).is_some_and(|i| {
-                i.state != IncidentState::Watching
-                    && i.links.len() < LINKS_MAX
-                    && !links_to(i, &rule, &subject)
-            });
-            if takes {
-                self.link(run, id, &rule, &subject);
-            }
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything the machine remembers: the collector's snapshot of it.
 
+use crate::follow::Settling;
 use crate::standing::Standings;
 use collector_domain::{Incident, IncidentId};
 use serde::{Deserialize, Serialize};
@@ -22,9 +23,9 @@ pub struct MachineState {
     pub(crate) standings: Standings,
     /// Database service -> the instance that acts as its primary, when that is not the declared one.
     pub(crate) acting_primaries: BTreeMap<String, String>,
-    /// Database service -> since when a classification holds that opened nothing yet.
+    /// Database service -> the classification that waits to open something. A snapshot of an older release has none.
     #[serde(default)]
-    pub(crate) settling: BTreeMap<String, Timestamp>,
+    pub(crate) settling: BTreeMap<String, Settling>,
     /// The last act of a person on each unfinished incident.
     pub(crate) last_acts: BTreeMap<IncidentId, LastAct>,
     /// Breaches that wait for the decision whether their node is silent: rule and subject.
