@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the daemons beside their peers on this machine and prints one table. Takes about six minutes after the build.
-# Options are those of `wardround-load`; WARDROUND_RECORDING names a recording whose values are replayed (see tests/src/load/capture.rs).
+# Measures the daemons beside their peers on this machine and prints one table. Takes about eight minutes after the build.
+# Each measurement alone, with other sizes: `target/release/wardround-load --help`. WARDROUND_RECORDING names a recording whose values are replayed (see tests/src/load/capture.rs).
 # Ends with an error only when something could not be measured: a missed promise is a result.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,6 +27,7 @@ measure() { # subcommand, options...
 
 printf 'quantity\twardround\tpeer\tpromise\t\tratio, notes\n' >"$rows"
 measure agent --windows 5 --window-seconds 30
+measure agent --default-intervals --windows 3 --window-seconds 30
 measure ingest --nodes 50 --series 300 --rounds 240 --turns 4 "${replay[@]}"
 measure breach --trials 60
 

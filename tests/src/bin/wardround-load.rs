@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
+use tests::load::agent_cost::Intervals;
 use tests::load::ingest::Size;
 use tests::load::report::Row;
 use tests::load::{agent_cost, breach, ingest};
@@ -27,6 +28,9 @@ struct Arguments {
 enum Command {
     /// CPU, memory and bytes of an agent beside node_exporter with the same collectors
     Agent {
+        /// Leave each probe of the agent at its own interval instead of 1 s
+        #[arg(long)]
+        default_intervals: bool,
         /// Windows to measure
         #[arg(long, default_value_t = 5)]
         windows: usize,
@@ -85,9 +89,10 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>> {
     let folder = tempfile::Builder::new().prefix("wardround-bench-").tempdir_in("/tmp")?;
     let dir = folder.path().to_owned();
     let rows = match &arguments.command {
-        Command::Agent { windows, window_seconds } => {
+        Command::Agent { default_intervals, windows, window_seconds } => {
+            let intervals = if *default_intervals { Intervals::Default } else { Intervals::Equal };
             let window = Duration::from_secs(*window_seconds);
-            agent_cost::measure(&arguments.binaries, *windows, window, &dir).await
+            agent_cost::measure(&arguments.binaries, intervals, *windows, window, &dir).await
         }
         Command::Ingest { nodes, series, rounds, turns, recording } => {
             let size = Size {
