@@ -158,7 +158,7 @@ fn expect(fault: &Fault, world: &World) -> u64 {
 }
 
 /// Everything becomes as it was, and people do their work.
-fn heal(world: &mut World, number: u64) {
+pub(crate) fn heal(world: &mut World, number: u64) {
     let now = world.now();
     let keys: Vec<_> = world.board.0.keys().cloned().collect();
     for (rule, subject) in keys {

@@ -5,6 +5,7 @@ mod clocks;
 mod faults;
 mod pack;
 mod properties;
+mod relapse;
 mod services;
 mod silence;
 mod timeline;

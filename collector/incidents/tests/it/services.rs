@@ -181,8 +181,7 @@ fn only_the_same_classification_is_a_relapse() {
     );
 }
 
-/// Scenario: a failover under watch, then everything fails, each witness telling its findings in one of the orders up to a second
-/// apart. Guarantees: one new incident of level 1, whatever the order; nothing of the passing stages stays.
+/// Scenario: everything fails on a healthy appliance, each witness telling its findings in one of the orders up to a second apart. Guarantees: one new incident of level 1, whatever the order; nothing of the passing stages stays.
 #[test]
 fn passing_stages_open_nothing() {
     const FINDINGS: [&str; 5] = [

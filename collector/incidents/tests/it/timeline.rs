@@ -28,11 +28,14 @@ impl Checks for Board {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) machine: Machine,
     pub(crate) board: Board,
     pub(crate) entries: Vec<Entry>,
     pub(crate) second: u64,
+    /// Milliseconds since that second.
+    millis: u64,
     contract: Contract,
     topology: Topology,
     muted: BTreeSet<String>,
@@ -50,6 +53,7 @@ impl World {
             board: Board::default(),
             entries: Vec::new(),
             second: 0,
+            millis: 0,
             contract,
             topology,
             muted: BTreeSet::new(),
@@ -80,7 +84,7 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        START.plus(Duration::from_secs(self.second))
+        START.plus(Duration::from_millis(self.second * 1_000 + self.millis))
     }
 
     /// Ticks up to and including `second`.
@@ -89,6 +93,7 @@ impl World {
         while self.second < second {
             self.flush();
             self.second += 1;
+            self.millis = 0;
             let now = self.now();
             for ((_, subject), judgement) in &mut self.board.0 {
                 if !subject.get("host").is_some_and(|h| self.muted.contains(h)) {
@@ -97,6 +102,19 @@ impl World {
             }
             self.entries.extend(self.machine.tick(now, &self.board));
         }
+    }
+
+    /// Ticks up to and including the second of `millis` since the start, and goes on to it.
+    pub(crate) fn wait_until_millis(&mut self, millis: u64) {
+        self.wait_until(millis / 1_000);
+        assert!(millis % 1_000 >= self.millis, "{millis} ms is in the past");
+        self.flush();
+        self.millis = millis % 1_000;
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn elapsed_millis(&self) -> u64 {
+        self.second * 1_000 + self.millis
     }
 
     /// Writes the state as the collector's snapshot does and continues from it.
