@@ -12,6 +12,7 @@ mod pace;
 mod plan;
 mod renewal;
 mod report;
+mod reporter;
 
 use clap::Parser;
 use commands::Cli;

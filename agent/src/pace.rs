@@ -7,6 +7,9 @@
 use shared_model::{BootTime, Timestamp};
 use std::time::Duration;
 
+/// The first round comes no later than this after the start.
+const FIRST_WITHIN: Duration = Duration::from_secs(1);
+
 /// The ticks of one probe.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Pace {
@@ -16,10 +19,11 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// The first tick is the next one after now. `interval` is at least 1 ms.
+    /// The first tick is the next whole second, however long the interval, so that a restarted agent has read everything
+    /// within a second. `interval` is at least 1 ms.
     pub(crate) fn new(interval: Duration, wall: Timestamp, boot: BootTime) -> Self {
         let mut pace = Self { interval, tick: wall, due: boot };
-        pace.aim(wall, boot);
+        pace.aim(interval.min(FIRST_WITHIN), wall, boot);
         pace
     }
 
@@ -39,15 +43,15 @@ impl Pace {
         // A clock that is slewed can be a moment short of the tick whose round has just ended: it is not due again.
         let early = self.tick.since(wall);
         let from = if early < self.interval / 2 { wall.max(self.tick) } else { wall };
-        self.aim(from, boot);
+        self.aim(self.interval, from, boot);
         if let Ok(ahead) = i64::try_from(from.since(wall).as_micros()) {
             self.due = self.due.plus(Duration::from_micros(ahead.unsigned_abs()));
         }
         u64::try_from(missed).unwrap_or(u64::MAX)
     }
 
-    fn aim(&mut self, from: Timestamp, boot: BootTime) {
-        let step = i64::try_from(self.interval.as_micros()).unwrap_or(i64::MAX).max(1);
+    fn aim(&mut self, step: Duration, from: Timestamp, boot: BootTime) {
+        let step = i64::try_from(step.as_micros()).unwrap_or(i64::MAX).max(1);
         let into = from.as_micros().rem_euclid(step);
         let left = Duration::from_micros(step.abs_diff(into));
         self.tick = from.plus(left);
@@ -70,19 +74,28 @@ mod tests {
     }
 
     /// Scenario: starts at, just after and well after a whole second. Guarantees: the first tick is the next multiple of
-    /// the interval, never the present instant.
+    /// the interval or the next whole second, never the present instant.
     #[test]
     fn ticks_are_aligned() {
         for (interval_ms, wall_ms, wait_ms) in [
             (1_000, 5_000, 1_000),
             (1_000, 5_001, 999),
             (1_000, 5_999, 1),
-            (15_000, 31_000, 14_000),
+            (15_000, 31_000, 1_000),
+            (15_000, 31_400, 600),
             (500, 700, 300),
         ] {
             let pace = Pace::new(Duration::from_millis(interval_ms), wall(wall_ms), boot(70));
             assert_eq!(pace.due(), boot(70 + wait_ms), "{interval_ms} {wall_ms}");
         }
+    }
+
+    /// Scenario: a long interval begun between two of its ticks. Guarantees: the second round lies on a multiple of it.
+    #[test]
+    fn the_second_round_is_aligned() {
+        let mut pace = Pace::new(Duration::from_secs(15), wall(31_400), boot(0));
+        assert_eq!(pace.next(wall(32_010), boot(610)), 0);
+        assert_eq!(pace.due(), boot(13_600));
     }
 
     /// Scenario: rounds that end before, at and beyond the next tick. Guarantees: ticks that passed by are counted, none

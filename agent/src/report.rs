@@ -1,8 +1,12 @@
-//! What the runner says about each probe: whether its round worked, how long it took, how late it began.
+//! What the runner says about each probe: whether its last round worked, how long it took, how late it began.
+//!
+//! Every probe's last report is sent with each second's round, however seldom the probe itself is read, so that the
+//! collector never has to judge by an old one.
 
-use agent_probe::{Outcome, ProbeError, Sink};
-use shared_model::{BootTime, Kind, Metric, Unit};
-use shared_runtime::telemetry::chain;
+use crate::reporter::Reporter;
+use agent_probe::Sink;
+use shared_model::{Kind, Metric, Unit};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 static SUCCESS: Metric = Metric {
@@ -48,9 +52,6 @@ static INTERVAL: Metric = Metric {
     source: "[probe.NAME] interval",
 };
 
-/// A lasting fault whose text changes every round is logged no more often than this.
-const LOG_EVERY: Duration = Duration::from_secs(60);
-
 /// When a round ran.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(crate) struct Timing {
@@ -60,116 +61,89 @@ pub(crate) struct Timing {
     pub(crate) duration: Duration,
 }
 
-/// Keeps the last report of one probe and logs what changes.
-#[derive(Debug)]
-pub(crate) struct Reporter {
-    /// `probe`, and what else tells it apart.
-    labels: Vec<(&'static str, String)>,
-    interval: Duration,
-    overruns: u64,
-    state: State,
-    timing: Timing,
-    logged: Option<(String, BootTime)>,
-}
-
+/// How the last round of a probe ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+pub(crate) enum State {
     Unread,
     Succeeded,
     Failed,
     Absent,
 }
 
-impl Reporter {
-    /// For the probe that `labels` name; the first is `probe`.
-    pub(crate) fn new(labels: Vec<(&'static str, String)>, interval: Duration) -> Self {
-        Self {
-            labels,
-            interval,
-            overruns: 0,
-            state: State::Unread,
-            timing: Timing::default(),
-            logged: None,
-        }
+/// The last reports of all probes. Each is written by its probe's reporter and read by the fast lane.
+#[derive(Debug, Default)]
+pub(crate) struct Reports(Vec<Arc<SharedReport>>);
+
+impl Reports {
+    /// Adds a probe that `labels` name, the first of them `probe`. Its report stands where it was added.
+    pub(crate) fn reporter(
+        &mut self,
+        labels: Vec<(&'static str, String)>,
+        interval: Duration,
+    ) -> Reporter {
+        let last = Last { state: State::Unread, timing: Timing::default(), overruns: 0 };
+        let report = Arc::new(SharedReport { labels, interval, last: Mutex::new(last) });
+        self.0.push(Arc::clone(&report));
+        Reporter::new(report)
     }
 
-    /// Notes how a round ended. Returns whether what it put into its sink is worth keeping.
-    pub(crate) fn note(&mut self, outcome: &Outcome, timing: Timing, now: BootTime) -> bool {
-        self.timing = timing;
-        let (state, complaint) = match outcome {
-            Outcome::Sampled => (State::Succeeded, None),
-            Outcome::Partial(errors) => (State::Succeeded, Some(list(errors))),
-            Outcome::Absent(_) => (State::Absent, None),
-            Outcome::Failed(error) => (State::Failed, Some(chain(error))),
-        };
-        self.log(complaint, now);
-        if let (Outcome::Absent(why), false) = (outcome, self.state == State::Absent) {
-            tracing::info!(probe = self.name(), why, "absent");
-        }
-        self.state = state;
-        state == State::Succeeded
-    }
-
-    /// Adds rounds that were left out.
-    pub(crate) fn missed(&mut self, rounds: u64) {
-        self.overruns = self.overruns.saturating_add(rounds);
-    }
-
-    /// Puts the last report into the runner's sink. A probe that is absent is only that.
+    /// Puts every report into the runner's sink.
     pub(crate) fn put(&self, sink: &mut Sink) {
+        self.0.iter().for_each(|report| report.put(sink));
+    }
+}
+
+/// One probe's report.
+#[derive(Debug)]
+pub(crate) struct SharedReport {
+    /// `probe`, and what else tells it apart.
+    pub(crate) labels: Vec<(&'static str, String)>,
+    interval: Duration,
+    last: Mutex<Last>,
+}
+
+/// What changes from round to round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last {
+    pub(crate) state: State,
+    pub(crate) timing: Timing,
+    pub(crate) overruns: u64,
+}
+
+impl SharedReport {
+    /// Held for a copy only, so that no lane waits for another.
+    pub(crate) fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A probe that is absent is only that, one that was not read yet says nothing.
+    fn put(&self, sink: &mut Sink) {
+        let Last { state, timing, overruns } = *self.last();
         let labels: Vec<(&str, &str)> =
             self.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let success = match self.state {
+        let success = match state {
             State::Unread => return,
             State::Absent => return sink.put(&ABSENT, &labels, 1.0),
             State::Succeeded => 1.0,
             State::Failed => 0.0,
         };
         sink.put(&SUCCESS, &labels, success);
-        sink.put(&DURATION, &labels, self.timing.duration.as_secs_f64());
-        sink.put(&LAG, &labels, self.timing.lag.as_secs_f64());
-        sink.put(&OVERRUNS, &labels, self.overruns as f64);
+        sink.put(&DURATION, &labels, timing.duration.as_secs_f64());
+        sink.put(&LAG, &labels, timing.lag.as_secs_f64());
+        sink.put(&OVERRUNS, &labels, overruns as f64);
         sink.put(&INTERVAL, &labels, self.interval.as_secs_f64());
     }
-
-    fn name(&self) -> &str {
-        self.labels.first().map_or("", |(_, name)| name)
-    }
-
-    fn log(&mut self, complaint: Option<String>, now: BootTime) {
-        let (probe, target) = (self.name(), self.labels.get(1).map_or("", |(_, t)| t));
-        match (complaint, &self.logged) {
-            (None, Some(_)) => {
-                tracing::info!(probe, target, "reads again without complaint");
-                self.logged = None;
-            }
-            (Some(complaint), None) => {
-                tracing::warn!(probe, target, %complaint, "round with faults");
-                self.logged = Some((complaint, now));
-            }
-            (Some(complaint), Some((last, at)))
-                if *last != complaint && now.since(*at) >= LOG_EVERY =>
-            {
-                tracing::warn!(probe, target, %complaint, "round with faults");
-                self.logged = Some((complaint, now));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// All errors on one line.
-pub(crate) fn list(errors: &[ProbeError]) -> String {
-    let texts: Vec<String> = errors.iter().map(|error| chain(error)).collect();
-    texts.join("; ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agent_probe::{Outcome, ProbeError};
+    use shared_model::BootTime;
 
     fn report(outcomes: &[Outcome]) -> (bool, Vec<(&'static str, f64)>) {
-        let mut reporter = Reporter::new(vec![("probe", "cpu".into())], Duration::from_secs(1));
+        let mut reports = Reports::default();
+        let mut reporter = reports.reporter(vec![("probe", "cpu".into())], Duration::from_secs(1));
         let timing =
             Timing { lag: Duration::from_millis(250), duration: Duration::from_millis(500) };
         let mut kept = false;
@@ -179,7 +153,7 @@ mod tests {
         reporter.missed(2);
         let mut sink = Sink::default();
         sink.begin();
-        reporter.put(&mut sink);
+        reports.put(&mut sink);
         let values = sink.samples().iter().filter_map(|s| Some((s.metric().name, s.value()?)));
         (kept, values.collect())
     }
@@ -214,23 +188,25 @@ mod tests {
         }
     }
 
-    /// Scenario: complaints that stay, change at once, change after a minute, and end. Guarantees: what is remembered as
-    /// logged changes only when a line is due.
+    /// Scenario: two probes, of which the first is read later than the second, over several rounds. Guarantees: the list of
+    /// series changes once for the probe that appears, and not with each round.
     #[test]
-    fn lasting_faults_are_logged_once() {
-        let mut reporter = Reporter::new(vec![("probe", "cpu".into())], Duration::from_secs(1));
-        let at = |secs: u64| BootTime::from_micros(secs * 1_000_000);
-        for (secs, complaint, logged) in [
-            (0, Some("a"), Some("a")),
-            (1, Some("a"), Some("a")),
-            (59, Some("b"), Some("a")),
-            (60, Some("b"), Some("b")),
-            (61, None, None),
-            (62, Some("c"), Some("c")),
-        ] {
-            reporter.log(complaint.map(str::to_owned), at(secs));
-            let remembered = reporter.logged.as_ref().map(|(text, _)| text.as_str());
-            assert_eq!(remembered, logged, "{secs}");
+    fn the_layout_settles() {
+        let mut reports = Reports::default();
+        let mut slow = reports.reporter(vec![("probe", "uname".into())], Duration::from_secs(60));
+        let mut fast = reports.reporter(vec![("probe", "cpu".into())], Duration::from_secs(1));
+        let mut sink = Sink::default();
+        let mut layouts = Vec::new();
+        for round in 0..5 {
+            fast.note(&Outcome::Sampled, Timing::default(), BootTime::from_micros(round));
+            if round == 2 {
+                slow.note(&failed(), Timing::default(), BootTime::from_micros(round));
+            }
+            sink.begin();
+            reports.put(&mut sink);
+            layouts.push(sink.layout());
         }
+        assert_eq!(layouts, [5, 5, 10, 10, 10]);
+        assert!(sink.samples().iter().all(|sample| sample.value().is_some()));
     }
 }

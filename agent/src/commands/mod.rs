@@ -83,16 +83,18 @@ impl Cli {
     }
 }
 
-/// Runs a command's future on the one thread that the agent has for waiting.
+/// Runs a command's future on the calling thread. Name resolutions and syncs that hang are left behind at its end.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // Only the spool's sync uses it, one at a time.
+        // Only the resolution of names uses it.
         .max_blocking_threads(2)
         .thread_stack_size(crate::lanes::STACK_BYTES)
         .build()
         .context("start the runtime")?;
-    runtime.block_on(future)
+    let result = runtime.block_on(future);
+    runtime.shutdown_background();
+    result
 }
 
 /// Writes a command's result to standard output.

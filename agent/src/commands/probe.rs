@@ -4,7 +4,7 @@ use super::{block_on, remark, write};
 use crate::config::{Config, nearest};
 use crate::exposition::{Format, Reading, print};
 use crate::plan;
-use crate::report::list;
+use crate::reporter::list;
 use agent_probe::{Outcome, Sink};
 use anyhow::bail;
 use clap::Args;

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::forwarder::{Forwarder, Known, Offer};
 use crate::lanes::{FastLane, NetworkLane, STACK_BYTES, SlowLane, Ward};
 use crate::own_metrics::{OwnMetrics, Status};
+use crate::report::Reports;
 use crate::{plan, renewal};
 use agent_probe::Lane;
 use agent_uplink::{Uplink, UplinkConfig};
@@ -31,26 +32,52 @@ Needs 'wardround-agent join' once before. While the collector cannot be reached,
 readings are kept on disk and sent later.
 Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on.";
 
-/// How long a round under way may take to end after a signal.
-const LAST_ROUND: Duration = Duration::from_secs(2);
+/// After a signal the process ends within this time, whatever hangs: below the 2 s that operators are promised.
+const STOP: Duration = Duration::from_millis(1_700);
 
-/// How long the uplink may take to say goodbye and sync the spool; a disk that hangs does not hold up the end for ever.
-const LAST_SYNC: Duration = Duration::from_secs(10);
+/// How long a round under way may take to end after a signal; a round takes milliseconds. The rest of [`STOP`] is for
+/// the uplink's goodbye (half a second) and for bringing the spool to disk.
+const LAST_ROUND: Duration = Duration::from_millis(500);
+
+/// Stack of the thread that talks to the collector and to databases. TLS, HTTP/2 and query plans are read there, as on a
+/// main thread; untouched pages cost nothing.
+const UPLINK_STACK_BYTES: usize = 2 << 20;
 
 pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     telemetry::init(&config.log.level, config.log.format)?;
-    block_on(Box::pin(agent(config)))
+    block_on(supervise(config.clone()))
 }
 
-async fn agent(config: &Config) -> anyhow::Result<()> {
+/// Runs the agent on a thread of its own. This thread only waits, takes no lock and touches no file, so that it answers
+/// a signal also while a disk hangs.
+async fn supervise(config: Config) -> anyhow::Result<()> {
     // Before anything starts, so that a signal is never missed.
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (end, mut ended) = oneshot::channel();
+    let work = move || drop(end.send(block_on(Box::pin(agent(config, stopped)))));
+    let agent = std::thread::Builder::new().name("uplink".into()).stack_size(UPLINK_STACK_BYTES);
+    agent.spawn(work).context("start the uplink's thread")?;
+    let signal = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+        end = &mut ended => return end.context("the uplink's thread ended by a panic")?,
+    };
+    drop(stop);
+    let end = tokio::time::timeout(STOP, ended).await;
+    let end = end.context("the spool could not be brought to disk in time")?;
+    end.context("the uplink's thread ended by a panic")??;
+    tracing::info!(signal, "stopped");
+    Ok(())
+}
+
+async fn agent(config: Config, stopped: oneshot::Receiver<()>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let address = collector_address(config)?;
-    let (uplink, task) = start_uplink(config, &address, &clock)?;
-    let (stop_uplink, stopped) = oneshot::channel::<()>();
-    let mut sender = pin!(task.run(async move { drop(stopped.await) }));
+    let address = collector_address(&config)?;
+    let (uplink, task) = start_uplink(&config, &address, &clock)?;
+    let (stop_uplink, stop) = oneshot::channel::<()>();
+    let mut sender = pin!(task.run(async move { drop(stop.await) }));
     let renewals = renewal::Renewal::new(
         address.clone(),
         config.data_dir(),
@@ -58,22 +85,19 @@ async fn agent(config: &Config) -> anyhow::Result<()> {
         Arc::clone(&clock),
     );
     let renewals = tokio::spawn(renewals.run()).abort_handle();
-    let mut lanes = Lanes::start(config, &uplink, &clock)?;
+    let mut lanes = Lanes::start(&config, &uplink, &clock)?;
     tracing::info!(collector = %address, version = VERSION, "reading");
 
-    let signal = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    tokio::select! {
+        _ = stopped => {}
         () = &mut sender => bail!("the uplink ended on its own"),
         // It ends by itself only by a panic in a probe; a restart is better than a node without readings.
         _ = &mut lanes.fast_ended => bail!("the fast lane ended on its own"),
-    };
+    }
     renewals.abort();
     lanes.stop().await;
     drop(stop_uplink);
-    let closed = tokio::time::timeout(LAST_SYNC, sender).await;
-    closed.context("the spool could not be synced in time")?;
-    tracing::info!(signal, "stopped");
+    sender.await;
     Ok(())
 }
 
@@ -122,16 +146,17 @@ impl Lanes {
         let is_fast = |lane| lane == Lane::Fast;
         let (fast, slow): (Vec<_>, Vec<_>) =
             probes.into_iter().partition(|planned| is_fast(planned.probe.spec().lane));
-        let mut tasks = Vec::new();
+        let (mut tasks, mut reports) = (Vec::new(), Reports::default());
         for planned in slow {
-            let lane = SlowLane::start(ward.clone(), planned).context("start a probe's thread")?;
+            let lane = SlowLane::start(ward.clone(), &mut reports, planned);
+            let lane = lane.context("start a probe's thread")?;
             tasks.push(tokio::spawn(lane.run()).abort_handle());
         }
         for planned in plan::network_probes(config, clock) {
-            let lane = NetworkLane::new(ward.clone(), planned);
+            let lane = NetworkLane::new(ward.clone(), &mut reports, planned);
             tasks.push(tokio::spawn(lane.run()).abort_handle());
         }
-        let lane = FastLane::new(ward, fast, OwnMetrics::new(Some(status)));
+        let lane = FastLane::new(ward, reports, fast, OwnMetrics::new(Some(status)));
         let (stop_fast, stop) = sync_channel(1);
         let (ended, fast_ended) = oneshot::channel::<()>();
         std::thread::Builder::new()

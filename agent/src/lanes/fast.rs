@@ -5,18 +5,20 @@ use crate::batcher::Slot;
 use crate::own_metrics::OwnMetrics;
 use crate::pace::Pace;
 use crate::plan::Planned;
-use crate::report::{Reporter, Timing};
+use crate::report::{Reports, Timing};
+use crate::reporter::Reporter;
 use agent_probe::{Outcome, Probe, ProbeError, Sink};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// How often the agent reports about itself when no probe is due more often.
+/// How often the agent reports about every probe and itself.
 const OWN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// All probes that return within milliseconds, and what the agent says about them and itself.
+/// All probes that return within milliseconds, and what the agent says about every probe and itself.
 pub(crate) struct FastLane {
     ward: Ward,
     probes: Vec<Reading>,
+    reports: Reports,
     own: OwnMetrics,
     own_pace: Pace,
     runner: Sink,
@@ -35,20 +37,27 @@ struct Reading {
 }
 
 impl FastLane {
-    /// A lane whose first round is at the next tick.
-    pub(crate) fn new(ward: Ward, probes: Vec<Planned<Box<dyn Probe>>>, own: OwnMetrics) -> Self {
+    /// A lane whose first round is at the next tick. `reports` holds those of the other lanes.
+    pub(crate) fn new(
+        ward: Ward,
+        mut reports: Reports,
+        probes: Vec<Planned<Box<dyn Probe>>>,
+        own: OwnMetrics,
+    ) -> Self {
         let (wall, boot) = (ward.clock.wall(), ward.clock.boot());
         let probes = probes.into_iter().map(|planned| Reading {
             pace: Pace::new(planned.interval, wall, boot),
             sink: Sink::default(),
             slot: ward.forwarder.slot(planned.probe.spec().job, ""),
-            reporter: Reporter::new(planned.labels, planned.interval),
+            reporter: reports.reporter(planned.labels, planned.interval),
             timeout: planned.timeout,
             probe: planned.probe,
             fresh: false,
         });
+        let probes = probes.collect();
         Self {
-            probes: probes.collect(),
+            probes,
+            reports,
             own,
             own_pace: Pace::new(OWN_INTERVAL, wall, boot),
             runner: Sink::default(),
@@ -73,25 +82,22 @@ impl FastLane {
     pub(crate) fn round(&mut self) {
         let clock = self.ward.clock.as_ref();
         let (time, begun) = (clock.wall(), clock.boot());
-        let mut any = self.own_pace.due() <= begun;
-        if any {
-            self.own_pace.next(time, begun);
-        }
         for reading in &mut self.probes {
             reading.fresh = false;
             if reading.pace.due() <= begun {
                 reading.round(&self.ward);
-                any = true;
             }
         }
-        if !any {
-            return;
+        let tells = self.own_pace.due() <= begun;
+        if tells {
+            self.own_pace.next(time, begun);
+            self.runner.begin();
+            self.reports.put(&mut self.runner);
+            self.own.put(&mut self.runner, self.ward.forwarder.losses());
         }
-        self.runner.begin();
-        self.probes.iter().for_each(|r| r.reporter.put(&mut self.runner));
-        self.own.put(&mut self.runner, self.ward.forwarder.losses());
         let read = self.probes.iter().filter(|r| r.fresh).map(|r| (r.slot, &r.sink));
-        let contents: Vec<_> = read.chain([(self.runner_slot, &self.runner)]).collect();
+        let told = tells.then_some((self.runner_slot, &self.runner));
+        let contents: Vec<_> = read.chain(told).collect();
         self.ward.forwarder.forward(time, &contents);
     }
 }
@@ -187,7 +193,8 @@ mod tests {
         let clock = Arc::new(SimClock::at(Timestamp::from_secs(100)));
         let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
         let ward = Ward { forwarder: Arc::new(forwarder), clock: Arc::<SimClock>::clone(&clock) };
-        let mut lane = FastLane::new(ward, probes(&clock), OwnMetrics::new(None));
+        let mut lane =
+            FastLane::new(ward, Reports::default(), probes(&clock), OwnMetrics::new(None));
         for ms in at_ms {
             let target = Timestamp::from_millis(100_000 + ms);
             clock.advance(target.since(clock.wall()));
@@ -201,7 +208,7 @@ mod tests {
     }
 
     /// Scenario: probes of 1 s and 2 s and one that fails from its second round on. Guarantees: one batch per round with
-    /// what was due; a failed round yields no reading; nothing is read before its tick.
+    /// what was due; a failed round yields no reading; nothing is read before its tick; the last report of each is told.
     #[test]
     fn one_batch_of_what_is_due() {
         let probes = |clock: &Arc<SimClock>| {
@@ -212,27 +219,55 @@ mod tests {
             ]
         };
         assert_eq!(
-            rounds(probes, &[999, 1_000, 2_000, 3_000], "node/ "),
+            rounds(probes, &[999, 1_000, 2_000, 3_000, 4_000], "node/ "),
             [
-                vec!["node/ read{by=a} 1", "node/ read{by=c} 1"],
-                vec!["node/ read{by=a} 2", "node/ read{by=b} 1"],
+                vec!["node/ read{by=a} 1", "node/ read{by=b} 1", "node/ read{by=c} 1"],
+                vec!["node/ read{by=a} 2", "node/ read{by=b} 2"],
                 vec!["node/ read{by=a} 3"],
+                vec!["node/ read{by=a} 4", "node/ read{by=b} 3"],
             ]
         );
+        let told = |a, b, c| {
+            [("a", a), ("b", b), ("c", c)].map(|(probe, success)| {
+                format!("wardround/ wardround_probe_success{{probe={probe}}} {success}")
+            })
+        };
         assert_eq!(
-            rounds(probes, &[1_000, 2_000], "wardround/ wardround_probe_success"),
-            [
-                vec![
-                    "wardround/ wardround_probe_success{probe=a} 1",
-                    "wardround/ wardround_probe_success{probe=c} 1"
-                ],
-                vec![
-                    "wardround/ wardround_probe_success{probe=a} 1",
-                    "wardround/ wardround_probe_success{probe=c} 0",
-                    "wardround/ wardround_probe_success{probe=b} 1"
-                ],
-            ]
+            rounds(probes, &[1_000, 2_000, 3_000], "wardround/ wardround_probe_success"),
+            [told(1, 1, 1), told(1, 1, 0), told(1, 1, 0)]
         );
+    }
+
+    /// Scenario: a probe of another lane is read once and then once more, with a fault; a fast one is read ten times a
+    /// second. Guarantees: the last report of both comes with each second's round and not in between, in one set.
+    #[test]
+    fn every_report_comes_each_second() {
+        let clock = Arc::new(SimClock::at(Timestamp::from_secs(100)));
+        let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
+        let ward = Ward { forwarder: Arc::new(forwarder), clock: Arc::<SimClock>::clone(&clock) };
+        let mut reports = Reports::default();
+        let slow = Duration::from_secs(300);
+        let mut slow = reports.reporter(vec![("probe", "inventory".into())], slow);
+        slow.note(&Outcome::Sampled, Timing::default(), clock.boot());
+        let mut quick = planned(&clock, "a", 1, 0, 99);
+        quick.interval = Duration::from_millis(100);
+        let mut lane = FastLane::new(ward, reports, vec![quick], OwnMetrics::new(None));
+        for round in 1..=30 {
+            clock.advance(Duration::from_millis(100));
+            if round == 15 {
+                let failed = Outcome::Failed(ProbeError::TimedOut { millis: 1 });
+                slow.note(&failed, Timing::default(), clock.boot());
+            }
+            lane.round();
+        }
+        let taken = taken.lock().unwrap();
+        let told = taken.lines().into_iter().enumerate().filter_map(|(round, lines)| {
+            let success = |line: &&String| line.contains("probe_success{probe=inventory}");
+            let line = lines.iter().find(success)?;
+            Some((round + 1, line.ends_with(" 1")))
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [(10, true), (20, false), (30, false)]);
+        assert_eq!(taken.catalog.sets.len(), 2, "the readings and the reports");
     }
 
     /// Scenario: a probe that takes 2.5 s of its 1 s interval, and the lane woken late. Guarantees: lag, duration and missed

@@ -1,10 +1,11 @@
 //! A probe that waits for a network: its own task.
 
-use super::{OWN_JOB, Ward};
+use super::Ward;
 use crate::batcher::Slot;
 use crate::pace::Pace;
 use crate::plan::Planned;
-use crate::report::{Reporter, Timing};
+use crate::report::{Reports, Timing};
+use crate::reporter::Reporter;
 use agent_probe::{AsyncProbe, Sink};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,21 +19,21 @@ pub(crate) struct NetworkLane {
     sink: Sink,
     slot: Slot,
     reporter: Reporter,
-    runner: Sink,
-    runner_slot: Slot,
 }
 
 impl NetworkLane {
     /// The first round is at the next tick.
-    pub(crate) fn new(ward: Ward, planned: Planned<Box<dyn AsyncProbe>>) -> Self {
+    pub(crate) fn new(
+        ward: Ward,
+        reports: &mut Reports,
+        planned: Planned<Box<dyn AsyncProbe>>,
+    ) -> Self {
         Self {
             timeout: planned.timeout,
             pace: Pace::new(planned.interval, ward.clock.wall(), ward.clock.boot()),
             sink: Sink::default(),
             slot: ward.forwarder.slot(planned.probe.spec().job, planned.probe.instance()),
-            reporter: Reporter::new(planned.labels, planned.interval),
-            runner: Sink::default(),
-            runner_slot: ward.forwarder.slot(OWN_JOB, ""),
+            reporter: reports.reporter(planned.labels, planned.interval),
             probe: planned.probe,
             ward,
         }
@@ -64,11 +65,9 @@ impl NetworkLane {
         let timing = Timing { lag, duration: ended.since(begun) };
         let keep = self.reporter.note(&outcome, timing, ended);
         self.reporter.missed(self.pace.next(clock.wall(), ended));
-        self.runner.begin();
-        self.reporter.put(&mut self.runner);
-        let contents = [(self.slot, &self.sink), (self.runner_slot, &self.runner)];
-        let contents = if keep { contents.as_slice() } else { &contents[1..] };
-        self.ward.forwarder.forward(time, contents);
+        if keep {
+            self.ward.forwarder.forward(time, &[(self.slot, &self.sink)]);
+        }
     }
 }
 
@@ -143,14 +142,17 @@ mod tests {
                 timeout: Duration::from_millis(20),
                 labels: vec![("probe", "server".into()), ("target", "db:5432".into())],
             };
-            NetworkLane::new(ward, planned).round().await;
-            let lines = taken.lock().unwrap().lines();
-            assert_eq!(lines.len(), 1);
-            assert_eq!(lines[0][0], format!("postgres/db:5432 up{{}} {up}"));
-            assert_eq!(
-                lines[0][1],
-                "wardround/ wardround_probe_success{probe=server,target=db:5432} 1"
-            );
+            let mut reports = Reports::default();
+            NetworkLane::new(ward, &mut reports, planned).round().await;
+            let expected = format!("postgres/db:5432 up{{}} {up}");
+            assert_eq!(taken.lock().unwrap().lines(), [[expected]]);
+            let mut told = Sink::default();
+            told.begin();
+            reports.put(&mut told);
+            let success = &told.samples()[0];
+            assert_eq!(success.metric().name, "wardround_probe_success");
+            assert_eq!(*success.labels()[1].1, *"db:5432");
+            assert_eq!(success.value(), Some(1.0));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A probe that may block: its own thread, watched by a task. A round that is stuck is told as failed every interval and
 //! is never joined by a second one.
 
-use super::{OWN_JOB, STACK_BYTES, Ward};
+use super::{STACK_BYTES, Ward};
 use crate::batcher::Slot;
 use crate::pace::Pace;
 use crate::plan::Planned;
-use crate::report::{Reporter, Timing};
+use crate::report::{Reports, Timing};
+use crate::reporter::Reporter;
 use agent_probe::{Outcome, Probe, ProbeError, Sink};
 use shared_model::Timestamp;
 use std::io;
@@ -25,8 +26,6 @@ pub(crate) struct SlowLane {
     pace: Pace,
     slot: Slot,
     reporter: Reporter,
-    runner: Sink,
-    runner_slot: Slot,
 }
 
 /// A round that ended.
@@ -38,7 +37,11 @@ struct Done {
 
 impl SlowLane {
     /// Starts the probe's thread; the first round is at the next tick.
-    pub(crate) fn start(ward: Ward, planned: Planned<Box<dyn Probe>>) -> io::Result<Self> {
+    pub(crate) fn start(
+        ward: Ward,
+        reports: &mut Reports,
+        planned: Planned<Box<dyn Probe>>,
+    ) -> io::Result<Self> {
         // One job at most is under way, so neither channel ever holds more than one.
         let (jobs, next_job) = sync_channel(1);
         let (finished, done) = mpsc::channel(1);
@@ -55,9 +58,7 @@ impl SlowLane {
             timeout: planned.timeout,
             pace: Pace::new(planned.interval, ward.clock.wall(), ward.clock.boot()),
             slot: ward.forwarder.slot(spec.job, ""),
-            reporter: Reporter::new(planned.labels, planned.interval),
-            runner: Sink::default(),
-            runner_slot: ward.forwarder.slot(OWN_JOB, ""),
+            reporter: reports.reporter(planned.labels, planned.interval),
             ward,
         })
     }
@@ -75,7 +76,6 @@ impl SlowLane {
         let clock = Arc::clone(&self.ward.clock);
         let begun = clock.boot();
         let lag = self.pace.lag(begun);
-        let time = clock.wall();
         let stuck = match self.idle.take() {
             // A send fails only when the thread has ended, which `recv` tells as well.
             Some(sink) => self.jobs.try_send(sink).is_err(),
@@ -99,17 +99,11 @@ impl SlowLane {
         };
         let keep = self.reporter.note(&outcome, timing, clock.boot());
         self.reporter.missed(self.pace.next(clock.wall(), clock.boot()));
-        self.runner.begin();
-        self.reporter.put(&mut self.runner);
-        let runner = (self.runner_slot, &self.runner);
-        match read {
-            Some((sink, time)) => {
-                let contents = [(self.slot, &sink), runner];
-                let contents = if keep { contents.as_slice() } else { &contents[1..] };
-                self.ward.forwarder.forward(time, contents);
-                self.idle = Some(sink);
+        if let Some((sink, time)) = read {
+            if keep {
+                self.ward.forwarder.forward(time, &[(self.slot, &sink)]);
             }
-            None => self.ward.forwarder.forward(time, &[runner]),
+            self.idle = Some(sink);
         }
     }
 }
@@ -134,7 +128,7 @@ fn work(
 mod tests {
     use super::*;
     use crate::forwarder::tests::taker;
-    use agent_probe::{Lane, ProbeSpec};
+    use agent_probe::{Lane, ProbeSpec, Sample};
     use shared_model::{Kind, Metric, Unit};
     use shared_runtime::SystemClock;
     use std::sync::Arc;
@@ -188,37 +182,29 @@ mod tests {
             timeout: Duration::from_millis(100),
             labels: vec![("probe", "gated".into())],
         };
-        let mut lane = SlowLane::start(ward, planned).unwrap();
-        lane.timeout = Duration::from_secs(30);
-        open.send(()).unwrap();
-        lane.round().await;
-        lane.timeout = Duration::from_millis(50);
-        lane.round().await;
-        lane.round().await;
-        lane.timeout = Duration::from_secs(30);
-        open.send(()).unwrap();
-        lane.round().await;
-        open.send(()).unwrap();
-        lane.round().await;
-        let lines = taken.lock().unwrap().lines();
-        let told: Vec<Vec<&str>> = lines
-            .iter()
-            .map(|batch| {
-                let shown = |l: &&str| l.starts_with("node") || l.contains("success");
-                batch.iter().map(String::as_str).filter(shown).collect()
-            })
-            .collect();
-        let failed = vec!["wardround/ wardround_probe_success{probe=gated} 0"];
-        let success = "wardround/ wardround_probe_success{probe=gated} 1";
-        assert_eq!(
-            told,
-            [
-                vec!["node/ read{} 1", success],
-                failed.clone(),
-                failed.clone(),
-                failed,
-                vec!["node/ read{} 3", success],
-            ]
-        );
+        let mut reports = Reports::default();
+        let mut lane = SlowLane::start(ward, &mut reports, planned).unwrap();
+        let mut told = Vec::new();
+        for (opens, timeout) in
+            [(true, 30_000), (false, 50), (false, 50), (true, 30_000), (true, 30_000)]
+        {
+            if opens {
+                open.send(()).unwrap();
+            }
+            lane.timeout = Duration::from_millis(timeout);
+            lane.round().await;
+            told.push(success(&reports));
+        }
+        assert_eq!(told, [1.0, 0.0, 0.0, 0.0, 1.0].map(Some));
+        assert_eq!(taken.lock().unwrap().lines(), [["node/ read{} 1"], ["node/ read{} 3"]]);
+    }
+
+    /// What the runner would tell now.
+    fn success(reports: &Reports) -> Option<f64> {
+        let mut sink = Sink::default();
+        sink.begin();
+        reports.put(&mut sink);
+        let success = |s: &&Sample| s.metric().name == "wardround_probe_success";
+        sink.samples().iter().find(success).and_then(Sample::value)
     }
 }

@@ -8,8 +8,10 @@ mod clock_offset;
 mod enroll;
 mod host;
 mod link;
+mod outage;
 mod session;
 pub mod spool;
+mod sync;
 mod task;
 #[cfg(test)]
 mod tests;

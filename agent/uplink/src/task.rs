@@ -1,9 +1,10 @@
-//! The uplink's task: one session after the other, and a sync of the spool each second.
+//! The uplink's task: one session after the other.
 
 use crate::backoff::Backoff;
 use crate::link::{chain, connect};
 use crate::session::{self, Ended};
 use crate::spool::{Spool, SpoolError, space_of, spool_dir};
+use crate::sync::{Syncer, orders};
 use crate::uplink::{Shared, Uplink, UplinkConfig};
 use rustls::ClientConfig;
 use shared_journal::Disk;
@@ -12,18 +13,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-
-/// How long written records may wait for the disk: what a loss of power costs.
-const SYNC_PERIOD: Duration = Duration::from_secs(1);
+use tokio::time::{sleep, timeout};
 
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 
 /// The sender. Runs until it is told to stop.
-pub struct UplinkTask(Arc<Shared>);
+pub struct UplinkTask {
+    shared: Arc<Shared>,
+    _syncer: Syncer,
+}
 
-/// Opens the spool. Nothing is sent before [`UplinkTask::run`] runs, but rounds can be offered.
+/// Opens the spool. Nothing is sent before [`UplinkTask::run`] runs, but rounds can be offered. What is offered is
+/// brought to disk until the task is dropped, which waits for a sync that is under way.
 pub fn start(
     config: UplinkConfig,
     tls: Arc<ClientConfig>,
@@ -33,19 +35,20 @@ pub fn start(
     let probed = config.data_dir.clone();
     let space = Box::new(move || space_of(&probed));
     let spool = Spool::open(&dir, config.boot_id, config.limits, space, Arc::new(Disk))?;
-    let shared = Arc::new(Shared::new(config, spool, tls, clock)?);
-    Ok((Uplink(Arc::clone(&shared)), UplinkTask(shared)))
+    let (syncs, received) = orders();
+    let shared = Arc::new(Shared::new(config, spool, tls, clock, syncs)?);
+    let syncer = Syncer::start(&shared, received).map_err(SpoolError::Thread)?;
+    Ok((Uplink(Arc::clone(&shared)), UplinkTask { shared, _syncer: syncer }))
 }
 
 impl UplinkTask {
     /// Keeps a session with the collector until `stop` is ready; then says goodbye, syncs the spool and marks it clean.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let shared = &self.0;
+        let shared = &self.shared;
         let (stopping, stopped) = watch::channel(false);
         let mut sessions = pin!(sessions(shared, stopped));
         tokio::select! {
             () = &mut sessions => return,
-            () = sync_each_second(shared) => {}
             () = stop => {}
         }
         stopping.send_replace(true);
@@ -71,18 +74,25 @@ async fn sessions(shared: &Shared, mut stopped: watch::Receiver<bool>) {
             () = stop_before_welcome(shared, &mut stopped) => return,
         };
         let Some((wait, failure)) = after(ended, &mut backoff) else { return };
-        tracing::warn!(wait_ms = wait.as_millis() as u64, "{failure}");
-        {
-            let mut state = shared.lock();
-            state.connected = false;
-            state.offset = None;
-            state.last_failure = Some(failure);
-        }
+        note_failure(shared, failure, wait);
         tokio::select! {
             () = sleep(wait) => {}
             () = told_to_stop(&mut stopped) => return,
         }
     }
+}
+
+/// Notes why there is no session; a lasting outage is logged once a minute.
+fn note_failure(shared: &Shared, failure: String, wait: Duration) {
+    let mut state = shared.lock();
+    match state.outage.failed(shared.clock.boot()) {
+        Some(1) => tracing::warn!(wait_ms = wait.as_millis() as u64, "{failure}"),
+        Some(failures) => tracing::warn!(failures, "still no session: {failure}"),
+        None => tracing::debug!(wait_ms = wait.as_millis() as u64, "{failure}"),
+    }
+    state.connected = false;
+    state.offset = None;
+    state.last_failure = Some(failure);
 }
 
 /// Ready when the task is to stop, also when whoever would say so is gone.
@@ -126,27 +136,4 @@ fn after(ended: Ended, backoff: &mut Backoff) -> Option<(Duration, String)> {
             (wait, format!("{text} ({reason})"))
         }
     })
-}
-
-/// Brings what was written to disk, on a thread that may block.
-async fn sync_each_second(shared: &Shared) {
-    let mut ticks = interval(SYNC_PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let prepared = shared.lock().spool.prepare_sync();
-        let synced = match prepared {
-            Ok(work) => match tokio::task::spawn_blocking(move || work.run()).await {
-                Ok(result) => result,
-                Err(error) => {
-                    tracing::error!(%error, "syncing the spool stopped");
-                    continue;
-                }
-            },
-            Err(error) => Err(error),
-        };
-        if let Err(error) = synced {
-            tracing::error!(error = chain(&error), "the spool is not safe against a loss of power");
-        }
-    }
 }

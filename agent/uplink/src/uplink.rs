@@ -1,12 +1,15 @@
 //! The uplink's handle: where the daemon hands over its rounds.
 
 use crate::clock_offset::Exchange;
+use crate::outage::Outage;
 use crate::spool::{BatchRecord, OfferError, Spool, SpoolError, SpoolLimits};
+use crate::sync::Order;
 use proto::{BodyEncoder, ClockReading, wire};
 use rustls::ClientConfig;
 use shared_model::{Batch, Catalog, Clock, NodeIdentity, Seq, Timestamp};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -54,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     /// Rung when there is something new to send.
     pub(crate) bell: Notify,
+    /// Told when there is something new to bring to disk.
+    pub(crate) syncs: SyncSender<Order>,
     state: Mutex<State>,
     synced: AtomicBool,
 }
@@ -69,6 +74,7 @@ pub(crate) struct State {
     pub(crate) sessions: u64,
     pub(crate) offset: Option<Exchange>,
     pub(crate) last_failure: Option<String>,
+    pub(crate) outage: Outage,
 }
 
 impl Uplink {
@@ -100,6 +106,8 @@ impl Uplink {
         let seq = spool.push(BatchRecord { generation: batch.generation, first, last, body })?;
         drop(state);
         self.0.bell.notify_one();
+        // A full place means that an order waits already.
+        let _waits_already = self.0.syncs.try_send(Order::Sync).is_err();
         Ok(seq)
     }
 
@@ -139,6 +147,7 @@ impl Shared {
         spool: Spool,
         tls: Arc<ClientConfig>,
         clock: Arc<dyn Clock>,
+        syncs: SyncSender<Order>,
     ) -> Result<Self, SpoolError> {
         let encoder = BodyEncoder::new().map_err(SpoolError::Encoder)?;
         let state = State {
@@ -150,9 +159,10 @@ impl Shared {
             sessions: 0,
             offset: None,
             last_failure: None,
+            outage: Outage::default(),
         };
         let synced = AtomicBool::new(false);
-        Ok(Self { config, clock, bell: Notify::new(), state: Mutex::new(state), synced })
+        Ok(Self { config, clock, bell: Notify::new(), syncs, state: Mutex::new(state), synced })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -44,6 +44,9 @@ pub enum SpoolError {
     /// The encoder could not be made.
     #[error("prepare the batch encoder")]
     Encoder(#[source] EncodeError),
+    /// The thread that syncs could not be started.
+    #[error("start the spool's thread")]
+    Thread(#[source] std::io::Error),
     /// The decoder could not be made.
     #[error("prepare the batch decoder")]
     Decoder(#[source] DecodeError),

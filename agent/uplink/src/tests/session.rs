@@ -200,6 +200,41 @@ async fn a_live_round_leaves_at_once() {
     assert!(collector.state.borrow().heartbeats.len() <= 1);
 }
 
+/// Scenario: heartbeats are a minute apart; rounds come just below and just above half of that after the last one.
+/// Guarantees: the later one takes a heartbeat along, which arrives before it.
+#[tokio::test]
+async fn a_round_takes_a_heartbeat_along() {
+    let (authority, _ca) = authority();
+    let collector = Collector::start(authority).await;
+    collector.state.send_modify(|s| s.heartbeat = Duration::from_secs(60));
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start(dir.path(), &collector);
+    node.uplink.offer(Some(&catalog(1)), &round(1)).unwrap();
+    collector.wait("the first round", |s| s.batches.len() == 1 && s.heartbeats.len() == 1).await;
+    for (value, jump_s, beats) in [(2, 25, 1), (3, 6, 2), (4, 1, 2)] {
+        node.clock.jump(Duration::from_secs(jump_s));
+        node.uplink.offer(None, &round(value)).unwrap();
+        collector.wait("the round", |s| s.batches.len() as u64 == value).await;
+        assert_eq!(collector.state.borrow().heartbeats.len(), beats, "{value}");
+    }
+}
+
+/// Scenario: three rounds are offered and the agent is killed at once, then started on the same folder, twice. Guarantees:
+/// the thread that syncs has ended with the task, so that the spool can be opened again, and the numbers go on.
+#[tokio::test]
+async fn the_spool_is_free_after_a_kill() {
+    let (authority, _ca) = authority();
+    let dir = tempfile::tempdir().unwrap();
+    for begin in [1, 4, 7] {
+        let node = Node::start_with(dir.path(), "127.0.0.1:9", credentials(&authority));
+        for value in begin..begin + 3 {
+            let definitions = (value == 1).then(|| catalog(1));
+            assert_eq!(node.uplink.offer(definitions.as_ref(), &round(value)).unwrap(), Seq(value));
+        }
+        node.kill().await;
+    }
+}
+
 /// Scenario: the node is revoked; its certificate is from another authority; it trusts another authority; nobody
 /// listens. Guarantees: each time the status says what happened and what to do, and rounds go on being taken.
 #[tokio::test]
