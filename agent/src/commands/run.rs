@@ -30,7 +30,8 @@ Examples:
 
 Needs 'wardround-agent join' once before. While the collector cannot be reached,
 readings are kept on disk and sent later.
-Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on.";
+Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not start or go on, or could
+not bring the spool to disk before it ended.";
 
 /// After a signal the process ends within this time, whatever hangs: below the 2 s that operators are promised.
 const STOP: Duration = Duration::from_millis(1_700);
