@@ -21,8 +21,6 @@ pub enum Inbound {
         session: SessionId,
         /// As they came, for the journal.
         wire: Bytes,
-        /// Decoded.
-        catalog: Catalog,
     },
     /// A round of readings.
     Batch {

@@ -232,9 +232,9 @@ impl Conversation {
                 Err(nack) => self.nack(batch.seq, nack.0, nack.1).await,
             },
             wire::up::Message::Catalog(message) => {
-                let catalog = validator.catalog(&message).map_err(invalid)?;
+                validator.catalog(&message).map_err(invalid)?;
                 let wire = Bytes::from(message.encode_to_vec());
-                self.tell(Inbound::Catalog { session, wire, catalog }).await
+                self.tell(Inbound::Catalog { session, wire }).await
             }
             wire::up::Message::Gap(gap) => {
                 let (seq, gap) = gap_from_wire(&gap).map_err(invalid)?;

@@ -33,14 +33,14 @@ impl Validator {
         self.catalog.as_ref().map(|c| (c.generation, catalog_digest(c)))
     }
 
-    /// Takes in a catalog and returns what it said.
-    pub(crate) fn catalog(&mut self, message: &wire::Catalog) -> Result<Catalog, CatalogError> {
+    /// Takes in a catalog.
+    pub(crate) fn catalog(&mut self, message: &wire::Catalog) -> Result<(), CatalogError> {
         let said = decode_catalog(message)?;
         let mut full = self.catalog.as_deref().cloned().unwrap_or_default();
-        apply_catalog(&mut full, said.clone())?;
+        apply_catalog(&mut full, said)?;
         self.catalog = Some(Arc::new(full));
         self.measure();
-        Ok(said)
+        Ok(())
     }
 
     /// Decodes a batch and holds it against the catalog; else the code and reason of the refusal.

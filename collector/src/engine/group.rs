@@ -84,7 +84,7 @@ impl Sessions {
                     out.push(plain(Record::Closed { stamp, source: live.source, planned }));
                 }
             }
-            Inbound::Catalog { session, wire, catalog: _ } => {
+            Inbound::Catalog { session, wire } => {
                 if let Some(live) = self.live.get(&session) {
                     out.push(plain(Record::Catalog { source: live.source, wire }));
                 }
