@@ -4,6 +4,7 @@
 //! either the state snapshot (may change with a release) or the ledger's [`Entry`] (versioned, never changed).
 
 mod act;
+mod audit;
 mod contract;
 mod entry;
 mod finding;
@@ -12,6 +13,7 @@ mod rule;
 mod series;
 
 pub use act::{Act, ActRefused, Role};
+pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor};
 pub use contract::{Contract, CoreService, DatabaseService, Topology};
 pub use entry::{Actor, Entry, EntryKind};
 pub use finding::{Checks, Condition, Finding, Judgement};
