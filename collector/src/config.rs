@@ -2,7 +2,7 @@
 
 use collector_domain::{Contract, CoreService, DatabaseService, Text, Topology};
 use serde::Deserialize;
-use shared_model::NodeIdentity;
+use shared_model::{AccountIdentity, InvalidIdentity, NodeIdentity};
 use shared_runtime::config::{ByteSize, ConfigErrors, Span};
 use shared_runtime::telemetry::LogFormat;
 use std::collections::BTreeSet;
@@ -199,9 +199,14 @@ impl Config {
     }
 
     /// The identity of a node of this appliance.
-    pub(crate) fn node(&self, name: &str) -> Result<NodeIdentity, shared_model::InvalidIdentity> {
+    pub(crate) fn node(&self, name: &str) -> Result<NodeIdentity, InvalidIdentity> {
         let Identity { provider, hospital, appliance, .. } = &self.identity;
         NodeIdentity::new(provider, hospital, appliance, name)
+    }
+
+    /// The identity of an account of this collector, as a program's certificate carries it.
+    pub(crate) fn account(&self, name: &str) -> Result<AccountIdentity, InvalidIdentity> {
+        AccountIdentity::new(&self.identity.provider, &self.identity.hospital, name)
     }
 
     /// The hospital's name as people read it.

@@ -102,7 +102,8 @@ impl Desk for CollectorDesk {
 
     fn account(&self, name: &str) -> Option<Account> {
         let settings = self.settings.lock();
-        settings.state().accounts.get(name).map(|account| Account {
+        let account = settings.state().accounts.get(name).filter(|account| !account.disabled);
+        account.map(|account| Account {
             name: name.to_owned(),
             role: account.role,
             password_hash: account.password_hash.0.clone(),

@@ -1,10 +1,12 @@
 //! `serve`: wires the rooms together and runs until a signal.
 
 use crate::admin::Admin;
+use crate::audit::LoggingAuditor;
 use crate::config::Config;
 use crate::desk::CollectorDesk;
 use crate::engine::{self, CollectorRegistrar, Command, Settings};
 use anyhow::{Context, anyhow};
+use collector_domain::Auditor;
 use collector_ingest::{EnrollmentService, Registrar, SessionService};
 use shared_model::Clock;
 use shared_runtime::SystemClock;
@@ -91,6 +93,7 @@ async fn serve(
     commands: mpsc::Sender<Command>,
 ) -> anyhow::Result<()> {
     let data = config.data_dir();
+    let auditor: Arc<dyn Auditor> = Arc::new(LoggingAuditor);
     let authority =
         Arc::new(Authority::open(&data, clock.wall()).context("open the certificate authority")?);
     let (issued, key) = authority
@@ -102,7 +105,7 @@ async fn serve(
 
     let agents = bind("agents.listen", config.agents.listen).await?;
     let people = bind("api.listen", config.api.listen).await?;
-    let admin = Admin::bind(&data)?;
+    let listener = Admin::bind(&data)?;
     let listening = (agents.local_addr()?, people.local_addr()?);
     write_ports(&data, listening)?;
 
@@ -116,6 +119,7 @@ async fn serve(
         EnrollmentService::new(registrar, Arc::clone(&clock)),
         SessionService::new(inbound, Arc::clone(&clock)),
     );
+    let published = desk.published.clone();
     let router = collector_api::router(
         Arc::new(desk),
         Arc::clone(&clock),
@@ -135,7 +139,8 @@ async fn serve(
     ));
     let people =
         tokio::spawn(collector_api::serve(people, Arc::new(api_tls), router, wait(stopped)));
-    let admin = tokio::spawn(Admin { settings, authority, clock }.serve(admin));
+    let admin = Admin { settings, authority, published, auditor, clock }.serve(listener);
+    let admin = tokio::spawn(admin);
     tracing::info!(agents = %listening.0, people = %listening.1, data = %data.display(), "collector is running");
 
     let why = signalled(&commands).await?;

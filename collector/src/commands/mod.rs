@@ -1,8 +1,12 @@
 //! The command line.
 
 mod check_config;
+mod client;
+mod confirm;
 mod ledger;
+mod node;
 mod rules;
+mod table;
 mod token;
 mod user;
 
@@ -29,6 +33,8 @@ Examples:
   wardround-collector serve                                    start, with every default
   wardround-collector user add zhang --role engineer           an account; prints a random password
   wardround-collector token create --node db1                  a one-time token for the node db1
+  wardround-collector node list                                who joined, who is silent, whose certificate ends
+  wardround-collector client create --account noc -o noc       a certificate for a program, such as a NOC's
   wardround-collector check-config --config collector.toml     all faults of a file at once
   wardround-collector ledger verify                            recompute the hash chain of the ledger
 
@@ -43,7 +49,13 @@ enum Command {
     /// One-time join tokens
     #[command(subcommand)]
     Token(token::Token),
-    /// Accounts of people
+    /// Nodes that joined
+    #[command(subcommand)]
+    Node(node::Node),
+    /// Certificates of programs that act for an account, such as a NOC's
+    #[command(subcommand)]
+    Client(client::Client),
+    /// Accounts of people and programs
     #[command(subcommand)]
     User(user::User),
     /// The standards pack
@@ -69,6 +81,8 @@ impl Cli {
             Command::Serve => crate::serve::run(&config()?),
             Command::CheckConfig => check_config::run(config()),
             Command::Token(command) => command.run(&config()?),
+            Command::Node(command) => command.run(&config()?),
+            Command::Client(command) => command.run(&config()?),
             Command::User(command) => command.run(&config()?),
             Command::Rules(command) => command.run(),
             Command::Ledger(command) => command.run(&config()?),

@@ -1,6 +1,7 @@
-//! `token create`.
+//! `token create|list|revoke`.
 
-use crate::admin::{Answer, Request, ask};
+use super::table::{Format, or_dash};
+use crate::admin::{Request, TokenCreated, TokenLine, TokenRequest, ask};
 use crate::config::Config;
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -27,24 +28,56 @@ pub(super) enum Token {
         #[arg(long)]
         json: bool,
     },
+    /// List all tokens, those that may still be used first; never their secrets
+    #[command(
+        after_help = "Examples:\n  wardround-collector token list\n  wardround-collector token list --format json | jq '.[] | select(.state == \"usable\")'"
+    )]
+    List {
+        /// text or json
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
+    /// Take a token back before it is used
+    #[command(after_help = "Example:\n  wardround-collector token revoke yq3m7c2hs5d4k")]
+    Revoke {
+        /// The token's id, as 'token list' prints it
+        id: String,
+    },
 }
 
 impl Token {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<()> {
-        let Self::Create { node, valid, json } = self;
-        if valid.get() > VALID_MAX || valid.get().is_zero() {
-            bail!("--valid {valid} is not between 1ms and 7d");
-        }
-        let node = config.node(&node).context("--node")?;
-        let request = Request::TokenCreate { node, valid_secs: valid.get().as_secs().max(1) };
-        let Answer::Token { token, id, expires } = ask(&config.data_dir(), &request)? else {
-            bail!("the collector answered something else: are both of the same version?");
+        let data = config.data_dir();
+        let request = match self {
+            Self::Create { node, valid, json } => return create(config, &node, valid, json),
+            Self::List { format } => {
+                let tokens: Vec<TokenLine> = ask(&data, &Request::Token(TokenRequest::List))?;
+                return format.print(&tokens, &["ID", "NODE", "STATE", "EXPIRES", "USED"], |t| {
+                    let used = t.used.clone().or_else(|| t.revoked.clone());
+                    vec![
+                        t.id.clone(),
+                        t.node.clone(),
+                        t.state.clone(),
+                        t.expires.clone(),
+                        or_dash(used),
+                    ]
+                });
+            }
+            Self::Revoke { id } => TokenRequest::Revoke { id },
         };
-        if json {
-            return super::print(
-                &serde_json::json!({ "token": token, "id": id, "expires": expires }).to_string(),
-            );
-        }
-        super::print(&token)
+        ask(&data, &Request::Token(request))
     }
+}
+
+fn create(config: &Config, node: &str, valid: Span, json: bool) -> anyhow::Result<()> {
+    if valid.get() > VALID_MAX || valid.get().is_zero() {
+        bail!("--valid {valid} is not between 1ms and 7d");
+    }
+    let node = config.node(node).context("--node")?;
+    let request = TokenRequest::Create { node, valid_secs: valid.get().as_secs().max(1) };
+    let created: TokenCreated = ask(&config.data_dir(), &Request::Token(request))?;
+    if json {
+        return super::print(&serde_json::to_string(&created).context("write the token as JSON")?);
+    }
+    super::print(&created.token)
 }

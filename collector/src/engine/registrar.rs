@@ -48,9 +48,14 @@ impl Registrar for CollectorRegistrar {
         settings
             .consume_token(&offer.token_id, &digest, now, &identity)
             .map_err(|error| not_granted(&error))?;
-        let cert_serial = issued.serial.clone();
+        let (cert_serial, cert_expires) = (issued.serial.clone(), Some(issued.not_after));
         settings
-            .record(Change::NodeJoined { identity: identity.clone(), cert_serial, at: now })
+            .record(Change::NodeJoined {
+                identity: identity.clone(),
+                cert_serial,
+                cert_expires,
+                at: now,
+            })
             .map_err(|error| not_granted(&TokenError::Settings(error)))?;
         drop(settings);
         Ok(self.granted(identity, issued))
@@ -80,9 +85,14 @@ impl Registrar for CollectorRegistrar {
             Some(_) => {}
         }
         let issued = self.issue(&offer.csr_der, &old.identity)?;
-        let (cert_serial, at) = (issued.serial.clone(), self.clock.wall());
+        let (cert_serial, cert_expires) = (issued.serial.clone(), Some(issued.not_after));
         settings
-            .record(Change::NodeRenewed { identity: old.identity.clone(), cert_serial, at })
+            .record(Change::NodeRenewed {
+                identity: old.identity.clone(),
+                cert_serial,
+                cert_expires,
+                at: self.clock.wall(),
+            })
             .map_err(|error| refused(chain(&error)))?;
         drop(settings);
         Ok(self.granted(old.identity, issued))
@@ -93,7 +103,9 @@ const NEW_TOKEN: &str = "ask for a new one: wardround-collector token create --n
 
 fn not_granted(error: &TokenError) -> NotGranted {
     let (code, advice) = match error {
-        TokenError::Unknown | TokenError::WrongSecret => (RefusalCode::TokenUnknown, NEW_TOKEN),
+        TokenError::Unknown | TokenError::WrongSecret | TokenError::Revoked(_) => {
+            (RefusalCode::TokenUnknown, NEW_TOKEN)
+        }
         TokenError::Used(_) => (RefusalCode::TokenUsed, NEW_TOKEN),
         TokenError::Expired(_) => (RefusalCode::TokenExpired, NEW_TOKEN),
         TokenError::WrongNode(_) => {

@@ -59,7 +59,7 @@ impl NodeIdentity {
     }
 }
 
-fn is_part(part: &str) -> bool {
+pub(crate) fn is_part(part: &str) -> bool {
     let byte = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     (1..=63).contains(&part.len())
         && part.bytes().next().is_some_and(byte)
@@ -74,7 +74,7 @@ impl fmt::Display for InvalidIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "'{}' is not a name for a provider, hospital, appliance or node: use 1 to 63 of a-z 0-9 - _ .",
+            "'{}' is not a name for a provider, hospital, appliance, node or program's account: use 1 to 63 of a-z 0-9 - _ .",
             self.0
         )
     }

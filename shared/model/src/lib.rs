@@ -3,6 +3,7 @@
 //! Nothing here performs I/O, owns a clock or knows a wire or disk format. `serde` derives exist for the
 //! collector's state snapshot only; the wire has its own types in `proto`, JSON its own in `collector-api`.
 
+mod account;
 mod batch;
 mod clause;
 mod identity;
@@ -12,6 +13,7 @@ mod metric;
 mod seq;
 mod time;
 
+pub use account::AccountIdentity;
 pub use batch::{Batch, Block, Catalog, Gap, GapReason, Lane, SeriesDef, SeriesSet};
 pub use clause::{Clause, InvalidClause};
 pub use identity::{InvalidIdentity, NodeIdentity};

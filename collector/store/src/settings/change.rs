@@ -40,6 +40,47 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// An account was shut out, until it is let in again or set anew.
+    AccountDisabled {
+        /// Account name.
+        name: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// An account that was shut out was let in again.
+    AccountEnabled {
+        /// Account name.
+        name: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A join token was taken back before it was used.
+    TokenRevoked {
+        /// Its public part.
+        id: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A program that acts for an account got a certificate.
+    ClientIssued {
+        /// Serial number of the certificate, hexadecimal.
+        cert_serial: String,
+        /// The account it acts for.
+        account: String,
+        /// Last instant of the certificate.
+        expires: Timestamp,
+        /// When.
+        at: Timestamp,
+    },
+    /// A program's certificate was shut out for good.
+    ClientRevoked {
+        /// Serial number of the certificate, hexadecimal.
+        cert_serial: String,
+        /// Why, as the operator put it.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
     /// A join token was used.
     TokenUsed {
         /// Its public part.
@@ -53,6 +94,9 @@ pub enum Change {
         identity: NodeIdentity,
         /// Serial number of its certificate, hexadecimal.
         cert_serial: String,
+        /// Last instant of the certificate; earlier versions did not write it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cert_expires: Option<Timestamp>,
         /// When.
         at: Timestamp,
     },
@@ -62,6 +106,9 @@ pub enum Change {
         identity: NodeIdentity,
         /// Serial number of the new certificate, hexadecimal.
         cert_serial: String,
+        /// Last instant of the new certificate; earlier versions did not write it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cert_expires: Option<Timestamp>,
         /// When.
         at: Timestamp,
     },
@@ -69,6 +116,9 @@ pub enum Change {
     NodeRevoked {
         /// The node.
         identity: NodeIdentity,
+        /// Why, as the operator put it; earlier versions did not write it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
         /// When.
         at: Timestamp,
     },

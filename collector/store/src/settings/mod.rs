@@ -4,12 +4,14 @@
 //! answered with `Ok` survives anything and a refused one leaves no trace.
 
 mod change;
+mod refused;
 mod secret;
 mod state;
 
 pub use change::Change;
+pub use refused::{ClientRefused, Refused};
 pub use secret::{PasswordHash, SecretDigest};
-pub use state::{Account, JoinToken, Node, Refused, Settings};
+pub use state::{Account, Client, JoinToken, Node, Revoked, Settings};
 
 use shared_journal::{Item, JournalError, Log, Lsn, Options, Tail};
 use shared_model::{NodeIdentity, Timestamp};
@@ -54,6 +56,9 @@ pub enum TokenError {
     /// It was used.
     #[error("the join token was used at {0}")]
     Used(Timestamp),
+    /// It was taken back.
+    #[error("the join token was revoked at {0}")]
+    Revoked(Timestamp),
     /// It ran out.
     #[error("the join token expired at {0}")]
     Expired(Timestamp),
@@ -128,6 +133,9 @@ impl SettingsLog {
         }
         if let Some(used) = token.used {
             return Err(TokenError::Used(used));
+        }
+        if let Some(revoked) = token.revoked {
+            return Err(TokenError::Revoked(revoked));
         }
         if now >= token.expires {
             return Err(TokenError::Expired(token.expires));

@@ -33,16 +33,21 @@ fn token(id: &str) -> Change {
 
 fn joined(name: &str, serial: &str, secs: i64) -> Change {
     let cert_serial = serial.to_owned();
-    Change::NodeJoined { identity: node(name), cert_serial, at: at(secs) }
+    Change::NodeJoined {
+        identity: node(name),
+        cert_serial,
+        cert_expires: Some(at(secs + 100)),
+        at: at(secs),
+    }
 }
 
 fn renewed(name: &str, serial: &str) -> Change {
     let cert_serial = serial.to_owned();
-    Change::NodeRenewed { identity: node(name), cert_serial, at: at(50) }
+    Change::NodeRenewed { identity: node(name), cert_serial, cert_expires: None, at: at(50) }
 }
 
 fn revoked(name: &str) -> Change {
-    Change::NodeRevoked { identity: node(name), at: at(60) }
+    Change::NodeRevoked { identity: node(name), reason: "lost".to_owned(), at: at(60) }
 }
 
 /// Scenario: accounts set, replaced and removed, a token used, a node joined; then a restart.
@@ -119,6 +124,20 @@ fn a_token_is_good_once() {
     assert!(matches!(direct, Err(SettingsError::Refused(Refused::TokenUsed(..)))));
 }
 
+/// Scenario: a token taken back before it was used. Guarantees: it is refused by name and cannot be used nor taken back again.
+#[test]
+fn a_token_that_was_taken_back_is_good_for_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    settings.record(token("t1")).unwrap();
+    let revoke = Change::TokenRevoked { id: "t1".to_owned(), at: at(8) };
+    settings.record(revoke.clone()).unwrap();
+    let used = settings.consume_token("t1", &SecretDigest([7; 32]), at(9), &node("db-1"));
+    assert!(matches!(used, Err(TokenError::Revoked(t)) if t == at(8)), "{used:?}");
+    let again = settings.record(revoke);
+    assert!(matches!(again, Err(SettingsError::Refused(Refused::TokenRevoked(..)))), "{again:?}");
+}
+
 /// Scenario: a node joins, renews, is revoked, and joins anew. Guarantees: a certificate is admitted only while its
 /// node is, and never again once shut out.
 #[test]
@@ -142,6 +161,53 @@ fn a_revoked_certificate_stays_out() {
     drop(settings);
     let settings = SettingsLog::open(dir.path()).unwrap();
     assert_eq!(admitted(&settings), ["0c"]);
+}
+
+fn client(serial: &str, account: &str) -> Change {
+    let (cert_serial, account) = (serial.to_owned(), account.to_owned());
+    Change::ClientIssued { cert_serial, account, expires: at(500), at: at(5) }
+}
+
+/// Scenario: a program's certificate while its account is disabled, enabled, removed and made anew, and while the certificate is
+/// revoked. Guarantees: each state has its own refusal; neither a revoked certificate nor one of a removed account comes back.
+#[test]
+fn a_client_is_good_while_it_and_its_account_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let noc = || "noc".to_owned();
+    let revoke = |serial: &str| Change::ClientRevoked {
+        cert_serial: serial.to_owned(),
+        reason: "lost".to_owned(),
+        at: at(60),
+    };
+    let add = || account("noc", Role::Viewer, "$x", 1);
+    for (change, expected) in [
+        (add(), [Err(ClientRefused::Unknown); 2]),
+        (client("0a", "noc"), [Ok(()), Err(ClientRefused::Unknown)]),
+        (client("0b", "noc"), [Ok(()), Ok(())]),
+        (revoke("0a"), [Err(ClientRefused::Revoked(at(60))), Ok(())]),
+        (
+            Change::AccountDisabled { name: noc(), at: at(61) },
+            [Err(ClientRefused::Revoked(at(60))), Err(ClientRefused::Disabled)],
+        ),
+        (
+            Change::AccountEnabled { name: noc(), at: at(62) },
+            [Err(ClientRefused::Revoked(at(60))), Ok(())],
+        ),
+        (
+            Change::AccountRemoved { name: noc(), at: at(63) },
+            [Err(ClientRefused::Revoked(at(60))), Err(ClientRefused::Revoked(at(63)))],
+        ),
+        (add(), [Err(ClientRefused::Revoked(at(60))), Err(ClientRefused::Revoked(at(63)))]),
+    ] {
+        settings.record(change.clone()).unwrap();
+        let found = ["0a", "0b"].map(|s| settings.state().admits_client("noc", s).map(drop));
+        assert_eq!(found, expected, "{change:?}");
+    }
+    assert_eq!(settings.state().admits_client("li", "0b"), Err(ClientRefused::Unknown));
+    let before = settings.state().clone();
+    drop(settings);
+    assert_eq!(*SettingsLog::open(dir.path()).unwrap().state(), before);
 }
 
 /// Scenario: changes that do not fit the state. Guarantees: refused by name, and nothing is written.
@@ -172,6 +238,11 @@ fn changes_that_do_not_fit_are_refused() {
         renewed("db-2", "0c"),
         revoked("db-3"),
         revoked("db-2"),
+        Change::AccountDisabled { name: gone(), at: at(1) },
+        Change::TokenRevoked { id: gone(), at: at(1) },
+        client("0d", "nobody"),
+        Change::ClientRevoked { cert_serial: gone(), reason: String::new(), at: at(1) },
+        Change::NodeRevoked { identity: node("db-1"), reason: "x".repeat(501), at: at(1) },
     ] {
         let refused = settings.record(change.clone());
         assert!(matches!(refused, Err(SettingsError::Refused(_))), "{change:?}");

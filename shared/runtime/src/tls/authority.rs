@@ -10,7 +10,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
-use shared_model::{NodeIdentity, Timestamp};
+use shared_model::{AccountIdentity, NodeIdentity, Timestamp};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -152,17 +152,42 @@ impl Authority {
         now: Timestamp,
         days: u32,
     ) -> Result<Issued, AuthorityError> {
+        self.issue_client(request_der, &identity.to_string(), identity.node(), now, days)
+    }
+
+    /// Signs the request of a program that acts for an account, under the same terms as [`Authority::issue_node`].
+    ///
+    /// # Errors
+    /// [`AuthorityError::Request`], [`AuthorityError::Certificate`], [`AuthorityError::Random`].
+    pub fn issue_account(
+        &self,
+        request_der: &[u8],
+        identity: &AccountIdentity,
+        now: Timestamp,
+        days: u32,
+    ) -> Result<Issued, AuthorityError> {
+        self.issue_client(request_der, &identity.to_string(), identity.account(), now, days)
+    }
+
+    fn issue_client(
+        &self,
+        request_der: &[u8],
+        uri: &str,
+        name: &str,
+        now: Timestamp,
+        days: u32,
+    ) -> Result<Issued, AuthorityError> {
         let mut request = CertificateSigningRequestParams::from_der(&request_der.into())
             .map_err(AuthorityError::Request)?;
         let mut params = CertificateParams::default();
-        let uri = identity.to_string().try_into().map_err(failed("write the identity"))?;
+        let uri = uri.try_into().map_err(failed("write the identity"))?;
         params.subject_alt_names = vec![SanType::URI(uri)];
-        params.distinguished_name = common_name(identity.node());
+        params.distinguished_name = common_name(name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let (serial, not_after) = dress(&mut params, now, days)?;
         request.params = params;
         let certificate =
-            request.signed_by(&self.issuer).map_err(failed("sign the node's certificate"))?;
+            request.signed_by(&self.issuer).map_err(failed("sign the client's certificate"))?;
         Ok(issued(&certificate, serial, not_after))
     }
 }

@@ -1,10 +1,10 @@
-//! What a node's certificate says.
+//! What a client certificate says: whose it is, and how long.
 
 use rustls_pki_types::CertificateDer;
-use shared_model::{InvalidIdentity, NodeIdentity, Timestamp};
+use shared_model::{AccountIdentity, InvalidIdentity, NodeIdentity, Timestamp};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-/// A certificate that names no node.
+/// A certificate that names nobody, or somebody of another kind.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// Not X.509.
@@ -16,10 +16,25 @@ pub enum IdentityError {
     /// The URI is not a node's.
     #[error("the certificate's URI is not a node identity")]
     Uri(#[source] InvalidIdentity),
+    /// The URI is not an account's.
+    #[error("the certificate's URI is not an account identity")]
+    AccountUri(#[source] InvalidIdentity),
 }
 
 /// The node identity in the certificate's only URI name. The common name is ignored.
 pub fn identity_of(certificate: &CertificateDer<'_>) -> Result<NodeIdentity, IdentityError> {
+    uri_of(certificate)?.parse().map_err(IdentityError::Uri)
+}
+
+/// The account identity in the certificate's only URI name. The common name is ignored.
+///
+/// # Errors
+/// [`IdentityError`]; a node's certificate is refused.
+pub fn account_of(certificate: &CertificateDer<'_>) -> Result<AccountIdentity, IdentityError> {
+    uri_of(certificate)?.parse().map_err(IdentityError::AccountUri)
+}
+
+fn uri_of(certificate: &CertificateDer<'_>) -> Result<String, IdentityError> {
     let certificate = parse(certificate)?;
     let names = certificate.subject_alternative_name().map_err(|_| IdentityError::Parse)?;
     let names = names.map(|n| n.value.general_names.as_slice()).unwrap_or_default();
@@ -31,7 +46,7 @@ pub fn identity_of(certificate: &CertificateDer<'_>) -> Result<NodeIdentity, Ide
         })
         .collect();
     match uris.as_slice() {
-        [uri] => uri.parse().map_err(IdentityError::Uri),
+        [uri] => Ok((*uri).to_owned()),
         other => Err(IdentityError::Count(other.len())),
     }
 }

@@ -15,7 +15,7 @@ mod token;
 
 pub use authority::{Authority, AuthorityError, Issued};
 pub use client::{client_config, pinned_client_config};
-pub use identity::{IdentityError, identity_of, serial_of, validity_of};
+pub use identity::{IdentityError, account_of, identity_of, serial_of, validity_of};
 pub use node_key::{NodeCredentials, NodeKey, NodeKeyError};
 pub use renewal::{OldCertificate, RENEWABLE_AFTER_EXPIRY, RenewalError, verify_renewal};
 pub use server::{api_server_config, server_config};
