@@ -1,5 +1,6 @@
 //! What the collector keeps on disk, and the only crate that knows how.
 //!
+//! - [`audit`]: the hash-chained record of accesses and refusals, kept for ever.
 //! - [`ledger`]: the hash-chained record of every incident, kept for ever.
 //! - [`settings`]: accounts, join tokens and the registry of nodes.
 //! - [`snapshot`]: one saved state, from which a restart goes on.
@@ -8,6 +9,8 @@
 //! The collector's own journal is a plain [`shared_journal::Log`]; what the series store does not yet have on disk is
 //! there, which is why samples are not synced as they come.
 
+pub mod audit;
+mod chain;
 pub mod ledger;
 pub mod series;
 pub mod settings;

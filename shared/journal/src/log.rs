@@ -265,6 +265,12 @@ impl Log {
         self.segments.front().map_or(self.next, |s| s.first)
     }
 
+    /// First number of the segment that holds `lsn`, or of the oldest one when all begin after it.
+    pub fn start_of(&self, lsn: Lsn) -> Lsn {
+        let after = self.segments.partition_point(|s| s.first <= lsn);
+        self.segments.get(after.saturating_sub(1)).map_or(self.next, |s| s.first)
+    }
+
     /// Number of the next record.
     pub fn next(&self) -> Lsn {
         self.next

@@ -1,18 +1,20 @@
 //! The ledger (故障台账): every transition of every incident, each entry chained to the one before by its hash.
 //!
 //! An entry is a record of a [`shared_journal`] log, with the entry's number as its lsn. The payload is the entry's
-//! SHA-256 and the canonical JSON that it covers (see [`record`](self) for the bytes). [`verify`] proves offline that
+//! SHA-256 and the canonical JSON that it covers (see `chain.rs` for the bytes). [`verify`] proves offline that
 //! nothing in it was changed, taken out or moved; that nothing was taken off its end is proved by comparing
 //! [`Report::head`] with one that was handed over earlier.
 
 mod record;
 mod verify;
 
-pub use record::{Hash, Stored};
+pub use crate::chain::Hash;
+pub use record::Stored;
 pub use verify::{Report, verify};
 
 use collector_domain::Entry;
-use record::{Chain, RECORD_KIND};
+use crate::chain::RECORD_KIND;
+use record::Chain;
 use shared_journal::{Item, JournalError, Log, Lsn, Options, Scan, Tail};
 use std::path::Path;
 

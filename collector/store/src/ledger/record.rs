@@ -1,21 +1,9 @@
-//! Bytes and hashes of entries.
-//!
-//! Payload of a record: `hash[32] json`. The JSON is `{"number":N,"prev":"<hex>","entry":{...}}` as `serde_json`
-//! writes it: no white space, keys in the order of the types, `null` for a value that is not a finite number. The hash
-//! is `SHA-256("wardround ledger v1\n" json)`; `prev` is the hash of the entry before, zeros for the first.
+//! The chain of the ledger's entries; the bytes are those of [`crate::chain`] under the domain `wardround ledger v1\n`.
 
 use super::LedgerError;
+use crate::chain::{self, Hash};
 use collector_domain::Entry;
-use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use shared_journal::Item;
-
-/// A SHA-256.
-pub type Hash = [u8; 32];
-
-/// Kind of the ledger's records in its log.
-pub(super) const RECORD_KIND: u8 = 1;
 
 const DOMAIN: &[u8] = b"wardround ledger v1\n";
 
@@ -32,20 +20,6 @@ pub struct Stored {
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     hashes: Vec<Hash>,
-}
-
-#[derive(Serialize)]
-struct Sealed<'a> {
-    number: u64,
-    prev: String,
-    entry: &'a Entry,
-}
-
-#[derive(Deserialize)]
-struct Opened {
-    number: u64,
-    prev: String,
-    entry: Entry,
 }
 
 impl Chain {
@@ -73,71 +47,35 @@ impl Chain {
     /// Payload of the entry that comes next.
     pub(super) fn seal(&self, entry: &Entry) -> Result<(Stored, Vec<u8>), LedgerError> {
         let number = self.len() + 1;
-        let json = canonical(number, self.head(), entry)?;
-        let hash = digest(&json);
-        let mut payload = hash.to_vec();
-        payload.extend_from_slice(&json);
+        let (hash, payload) =
+            chain::seal(DOMAIN, number, self.head(), entry).map_err(LedgerError::Encode)?;
         Ok((Stored { number, hash }, payload))
     }
 
     /// The hash that `entry` would have as number `number`, which is at most one past the end.
     pub(super) fn hash_of(&self, number: u64, entry: &Entry) -> Result<Hash, LedgerError> {
         let prev = self.hash(number.saturating_sub(1)).unwrap_or_default();
-        Ok(digest(&canonical(number, prev, entry)?))
+        let (hash, _) = chain::seal(DOMAIN, number, prev, entry).map_err(LedgerError::Encode)?;
+        Ok(hash)
     }
 
     /// Proves the next item of the log and takes it into the chain.
     pub(super) fn follow(&mut self, item: Item) -> Result<(Stored, Entry), LedgerError> {
         let number = self.len() + 1;
-        let broken = |why: &str| LedgerError::Broken { number, why: why.to_owned() };
-        let payload = match item {
-            Item::Record { kind, payload, .. } if kind == RECORD_KIND => payload,
-            Item::Record { .. } => return Err(broken("its record is of another kind")),
-            Item::Damaged { .. } => return Err(broken("its record is damaged or missing")),
-            Item::Dropped { .. } => return Err(broken("its file is missing")),
-        };
-        let (hash, prev, entry) = parse(number, &payload)?;
-        if prev != self.head() {
-            return Err(broken("it does not carry the hash of the entry before it"));
+        let broken = |why: String| LedgerError::Broken { number, why };
+        let payload = chain::payload(item).map_err(broken)?;
+        let link = chain::open(DOMAIN, number, &payload).map_err(broken)?;
+        if link.prev != self.head() {
+            return Err(broken("it does not carry the hash of the entry before it".to_owned()));
         }
-        self.extend(hash);
-        Ok((Stored { number, hash }, entry))
+        self.extend(link.hash);
+        Ok((Stored { number, hash: link.hash }, link.entry))
     }
 }
 
 /// Proves one payload by itself.
 pub(super) fn open(number: u64, payload: &[u8]) -> Result<(Hash, Entry), LedgerError> {
-    parse(number, payload).map(|(hash, _, entry)| (hash, entry))
-}
-
-fn parse(number: u64, payload: &[u8]) -> Result<(Hash, Hash, Entry), LedgerError> {
-    let broken = |why: String| LedgerError::Broken { number, why };
-    let Some((hash, json)) = payload.split_first_chunk::<32>() else {
-        return Err(broken("its record is too short".to_owned()));
-    };
-    if digest(json) != *hash {
-        return Err(broken("its bytes do not have the hash they carry".to_owned()));
-    }
-    let opened: Opened = serde_json::from_slice(json)
-        .map_err(|e| broken(format!("it is not a ledger entry: {e}")))?;
-    if opened.number != number {
-        let found = opened.number;
-        return Err(broken(format!("entry {found} stands in its place")));
-    }
-    let prev = HEXLOWER.decode(opened.prev.as_bytes()).ok();
-    let prev = prev.and_then(|bytes| Hash::try_from(bytes).ok());
-    let prev = prev.ok_or_else(|| broken("the hash before it is not hexadecimal".to_owned()))?;
-    Ok((*hash, prev, opened.entry))
-}
-
-fn canonical(number: u64, prev: Hash, entry: &Entry) -> Result<Vec<u8>, LedgerError> {
-    let prev = HEXLOWER.encode(&prev);
-    serde_json::to_vec(&Sealed { number, prev, entry }).map_err(LedgerError::Encode)
-}
-
-fn digest(json: &[u8]) -> Hash {
-    let mut sha = Sha256::new();
-    sha.update(DOMAIN);
-    sha.update(json);
-    sha.finalize().into()
+    let link = chain::open(DOMAIN, number, payload);
+    let link = link.map_err(|why| LedgerError::Broken { number, why })?;
+    Ok((link.hash, link.entry))
 }

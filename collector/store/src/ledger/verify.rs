@@ -1,7 +1,8 @@
 //! Proves a ledger offline, from its files alone.
 
 use super::LedgerError;
-use super::record::{Chain, Hash};
+use super::record::Chain;
+use crate::chain::Hash;
 use shared_journal::{Lsn, Reader};
 use std::path::Path;
 
