@@ -1,11 +1,13 @@
 //! What the API sees of the daemon: published snapshots, and the queue of acts.
 
+use crate::audit::AuditTrail;
 use crate::engine::{Command, NodeStatus, Published, Settings};
 use collector_api::{
-    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric,
-    SelfMetricKind,
+    Account, ActError, ActFuture, AuditFuture, AuditView, Desk, FindingView, NodeState, NodeView,
+    SelfMetric, SelfMetricKind,
 };
-use collector_domain::{Act, Contract, Incident, Judgement, Rule, SeriesReader, Text};
+use collector_domain::{Act, Auditor, Contract, Incident, Judgement, Rule, SeriesReader, Text};
+use collector_store::audit::AuditEntry;
 use shared_model::{Clock, Labels, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ pub(crate) struct CollectorDesk {
     pub(crate) series: Arc<dyn SeriesReader>,
     pub(crate) rules: Arc<[Rule]>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) audit: Arc<AuditTrail>,
 }
 
 impl Desk for CollectorDesk {
@@ -168,6 +171,24 @@ impl Desk for CollectorDesk {
                 values: vec![(Labels::default(), self.clock.wall().as_secs_f64())],
             },
         ]
+    }
+
+    fn auditor(&self) -> Arc<dyn Auditor> {
+        Arc::clone(&self.audit) as _
+    }
+
+    fn audit(&self, before: Option<u64>, limit: u64) -> AuditFuture<'_> {
+        let trail = Arc::clone(&self.audit);
+        Box::pin(async move {
+            let page = tokio::task::spawn_blocking(move || trail.newest(before, limit));
+            let page = page.await.map_err(|e| e.to_string())?;
+            let page = page.map_err(|e| shared_runtime::telemetry::chain(&e))?;
+            let view = |(number, entry): (u64, AuditEntry)| {
+                let AuditEntry { event, count, lost } = entry;
+                AuditView { number, event, count, lost }
+            };
+            Ok(page.into_iter().map(view).collect())
+        })
     }
 }
 

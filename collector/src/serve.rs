@@ -1,7 +1,7 @@
 //! `serve`: wires the rooms together and runs until a signal.
 
 use crate::admin::Admin;
-use crate::audit::LoggingAuditor;
+use crate::audit::AuditTrail;
 use crate::config::Config;
 use crate::desk::CollectorDesk;
 use crate::engine::{self, CollectorRegistrar, Command, Settings};
@@ -44,6 +44,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("start the network threads")?;
+    let (trail, audit_thread) = AuditTrail::start(&data.join("audit"), Arc::clone(&clock))?;
     let settings = Settings::open(&data.join("settings"))?;
     let engine = engine::open(config, settings.clone(), Arc::clone(&clock), boot_id()?)?;
     let (inbound, from_sessions) = mpsc::channel(INBOUND_QUEUE);
@@ -56,6 +57,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         series: engine.series(),
         rules: collector_standards::Pack::builtin().context("the built-in pack")?.rules().into(),
         clock: Arc::clone(&clock),
+        audit: Arc::clone(&trail),
     };
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
@@ -64,9 +66,12 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let served = runtime.block_on(serve(config, clock, settings, desk, inbound, commands.clone()));
     // The engine writes its state last, after the ports are closed. It may have stopped by itself already.
     drop(runtime.block_on(commands.send(Command::Stop)));
+    runtime.block_on(trail.stop());
     runtime.shutdown_timeout(DRAIN);
+    let audited = audit_thread.join().map_err(|_| anyhow!("the audit log's thread panicked"))?;
     let ended = engine.join().map_err(|_| anyhow!("the engine panicked; see the log"))?;
     ended.context("the engine stopped")?;
+    audited.context("the audit log stopped")?;
     served
 }
 
@@ -93,7 +98,8 @@ async fn serve(
     commands: mpsc::Sender<Command>,
 ) -> anyhow::Result<()> {
     let data = config.data_dir();
-    let auditor: Arc<dyn Auditor> = Arc::new(LoggingAuditor);
+    let trail = Arc::clone(&desk.audit);
+    let auditor: Arc<dyn Auditor> = Arc::clone(&trail) as _;
     let authority =
         Arc::new(Authority::open(&data, clock.wall()).context("open the certificate authority")?);
     let (issued, key) = authority
@@ -143,7 +149,7 @@ async fn serve(
     let admin = tokio::spawn(admin);
     tracing::info!(agents = %listening.0, people = %listening.1, data = %data.display(), "collector is running");
 
-    let why = signalled(&commands).await?;
+    let why = signalled(&commands, &trail).await?;
     tracing::info!(why, "stopping");
     stop.send_replace(true);
     admin.abort();
@@ -171,13 +177,17 @@ fn write_ports(
         .context("write the ports in use")
 }
 
-async fn signalled(commands: &mpsc::Sender<Command>) -> anyhow::Result<&'static str> {
+async fn signalled(
+    commands: &mpsc::Sender<Command>,
+    trail: &AuditTrail,
+) -> anyhow::Result<&'static str> {
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
     Ok(tokio::select! {
         _ = interrupt.recv() => "interrupted",
         _ = terminate.recv() => "terminated",
         () = commands.closed() => "the engine stopped",
+        () = trail.closed() => "the audit log stopped",
     })
 }
 

@@ -4,7 +4,8 @@
 //! called on the server's own threads; an act is durable before its future resolves.
 
 use collector_domain::{
-    Act, ActRefused, Contract, Incident, Judgement, Role, Rule, SeriesReader, Text,
+    Act, ActRefused, AuditEvent, Auditor, Contract, Incident, Judgement, Role, Rule, SeriesReader,
+    Text,
 };
 use shared_model::{Labels, NodeIdentity, Timestamp};
 use std::future::Future;
@@ -48,6 +49,30 @@ pub trait Desk: Send + Sync + 'static {
 
     /// The collector's own numbers, for `/metrics`.
     fn self_metrics(&self) -> Vec<SelfMetric>;
+
+    /// Takes what the API lets in, refuses and hands out.
+    fn auditor(&self) -> Arc<dyn Auditor>;
+
+    /// The last `limit` entries of the audit log before number `before`, or the very last ones, newest first. Read from
+    /// the disk, not on the server's own threads. The error says in one English sentence what is wrong with the log.
+    fn audit(&self, before: Option<u64>, limit: u64) -> AuditFuture<'_>;
+}
+
+/// What [`Desk::audit`] returns.
+pub type AuditFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<AuditView>, String>> + Send + 'a>>;
+
+/// One entry of the audit log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditView {
+    /// Its number, from 1 without a hole.
+    pub number: u64,
+    /// What happened, or what happened last of those that are counted.
+    pub event: AuditEvent,
+    /// How many the entry stands for.
+    pub count: u64,
+    /// Events that were lost before it because they came faster than the disk took them.
+    pub lost: u64,
 }
 
 /// What [`Desk::act`] returns.

@@ -5,6 +5,7 @@
 //! stands between the network and the daemon ([`Options`]).
 
 mod app;
+mod audit;
 mod auth;
 mod desk;
 mod extract;
@@ -18,8 +19,8 @@ mod routes;
 mod serve;
 
 pub use desk::{
-    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric,
-    SelfMetricKind,
+    Account, ActError, ActFuture, AuditFuture, AuditView, Desk, FindingView, NodeState, NodeView,
+    SelfMetric, SelfMetricKind,
 };
 pub use options::Options;
 pub use router::router;

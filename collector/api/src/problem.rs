@@ -39,6 +39,7 @@ codes! {
     LoginLocked = "login_locked" TOO_MANY_REQUESTS "登录失败次数过多，暂时锁定" "Locked after too many failed logins";
     CrossSite = "cross_site" FORBIDDEN "跨站请求被拒绝" "Cross-site request refused";
     RoleMayNotAct = "role_may_not_act" FORBIDDEN "该角色无权操作" "This role may not act on incidents";
+    RoleMayNotRead = "role_may_not_read" FORBIDDEN "该角色无权查看" "This role may not read this";
     NotFound = "not_found" NOT_FOUND "没有这个路径" "No such path";
     MethodNotAllowed = "method_not_allowed" METHOD_NOT_ALLOWED "不支持该方法" "Method not allowed";
     IncidentUnknown = "incident_unknown" NOT_FOUND "没有这个故障" "No such incident";
@@ -91,6 +92,15 @@ impl Problem {
     /// The title in both languages, for the login page.
     pub(crate) fn title(&self) -> &'static str {
         self.code.parts().2
+    }
+
+    /// Title and detail in English, for the audit log.
+    pub(crate) fn english(&self) -> String {
+        let title = self.title().rsplit(" / ").next().unwrap_or_default();
+        match self.detail.as_str() {
+            "" => title.to_owned(),
+            detail => format!("{title}: {detail}"),
+        }
     }
 
     /// Title and detail in one line, for answers that are not problem+json.

@@ -5,7 +5,7 @@ use crate::auth::require_person;
 use crate::password::PasswordError;
 use crate::problem::{Code, Problem, complete};
 use crate::routes::{
-    acts, findings, health, incidents, metrics, nodes, pages, prometheus, rules, session,
+    acts, audit, findings, health, incidents, metrics, nodes, pages, prometheus, rules, session,
 };
 use crate::{Desk, Options};
 use axum::Router;
@@ -74,6 +74,7 @@ fn protected(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/verify", post(acts::verify))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/rules", get(rules::list))
+        .route("/api/v1/audit", get(audit::list))
         .route("/metrics", get(metrics::show))
         .route("/prometheus/api/v1/query", get(prometheus::query).post(prometheus::query))
         .route(

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 use shared_model::Timestamp;
+use std::future::Future;
+use std::pin::Pin;
 
 /// One thing that somebody did or was refused.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -73,4 +75,13 @@ pub enum AuditOutcome {
 pub trait Auditor: Send + Sync {
     /// Notes an event. Never blocks on the disk; refusals that repeat may be written as one with a count.
     fn note(&self, event: AuditEvent);
+
+    /// Resolves once everything that the caller noted before is on disk. Who was let in or whose change was taken is
+    /// answered after it, so that a crash cannot take the trace of what was answered.
+    fn settled(&self) -> Settled {
+        Box::pin(std::future::ready(()))
+    }
 }
+
+/// What [`Auditor::settled`] returns.
+pub type Settled = Pin<Box<dyn Future<Output = ()> + Send>>;

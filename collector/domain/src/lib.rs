@@ -13,7 +13,7 @@ mod rule;
 mod series;
 
 pub use act::{Act, ActRefused, Role};
-pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor};
+pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor, Settled};
 pub use contract::{Contract, CoreService, DatabaseService, Topology};
 pub use entry::{Actor, Entry, EntryKind};
 pub use finding::{Checks, Condition, Finding, Judgement};

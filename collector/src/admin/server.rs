@@ -78,6 +78,8 @@ impl Admin {
             },
             Err(e) => Answer::Error(format!("the request is not understood: {e}")),
         };
+        // A crash must not take the trace of what was answered.
+        self.auditor.settled().await;
         let mut bytes = serde_json::to_vec(&answer)?;
         bytes.push(b'\n');
         write.write_all(&bytes).await?;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod check_config;
 mod client;
 mod confirm;
@@ -37,6 +38,7 @@ Examples:
   wardround-collector client create --account noc -o noc       a certificate for a program, such as a NOC's
   wardround-collector check-config --config collector.toml     all faults of a file at once
   wardround-collector ledger verify                            recompute the hash chain of the ledger
+  wardround-collector audit list --since 2026-11-25T00:00:00Z  who reached for what since then
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
 
@@ -64,6 +66,9 @@ enum Command {
     /// The ledger of incidents (故障台账)
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// The audit log: who reached for what, and what became of it
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print the completion script of a shell
     #[command(
         after_help = "Example:\n  wardround-collector completion bash > /etc/bash_completion.d/wardround-collector"
@@ -86,6 +91,7 @@ impl Cli {
             Command::User(command) => command.run(&config()?),
             Command::Rules(command) => command.run(),
             Command::Ledger(command) => command.run(&config()?),
+            Command::Audit(command) => command.run(&config()?),
             Command::Completion { shell } => {
                 clap_complete::generate(
                     shell,

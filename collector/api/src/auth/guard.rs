@@ -2,11 +2,12 @@
 
 use super::session::COOKIE;
 use crate::app::App;
+use crate::audit::{self, Caller};
 use crate::problem::{Code, Problem};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use collector_domain::Role;
+use collector_domain::{AuditAction, Role};
 use http::{HeaderMap, Method, Uri, header};
 use std::sync::Arc;
 
@@ -31,19 +32,30 @@ pub(crate) async fn require_person(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let (call, peer) = (audit::call_of(&request), audit::peer_of(&request));
+    let refuse = |name: &str, problem: Problem| {
+        audit::refused(&app, Caller { name, peer }, AuditAction::Call, &call, &problem);
+        problem.into_response()
+    };
     let headers = request.headers();
     let Some(person) = find_person(&app, headers) else {
-        return Problem::from(Code::NotSignedIn).into_response();
+        return refuse(audit::UNKNOWN, Code::NotSignedIn.into());
     };
     let from_cookie = token_in(headers).is_some_and(|t| t.from_cookie);
     if from_cookie
         && is_unsafe(request.method())
         && let Err(problem) = require_same_site(headers, request.uri())
     {
-        return problem.into_response();
+        return refuse(&person.name, problem);
     }
+    let name = person.name.clone();
+    let is_read = audit::reads_hospital_data(&request);
     request.extensions_mut().insert(person);
-    next.run(request).await
+    let response = next.run(request).await;
+    if is_read && response.status().is_success() {
+        audit::read(&app, Caller { name: &name, peer }, &call);
+    }
+    response
 }
 
 /// The person whose session the request carries. The account is looked up anew each time, so that a removed account, a

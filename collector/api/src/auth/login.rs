@@ -1,8 +1,10 @@
 //! Login: lockout, then the password, then a session.
 
 use crate::app::App;
+use crate::audit::{self, Caller};
 use crate::problem::{Code, Problem};
 use crate::{Account, password};
+use collector_domain::AuditAction;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +23,23 @@ pub(crate) struct LoggedIn {
 }
 
 /// Checks name and password and opens a session. The answer does not tell an unknown account from a wrong password, neither
-/// in words nor in time.
+/// in words nor in time. A session is given out once the audit log has it.
 pub(crate) async fn log_in(
+    app: &Arc<App>,
+    name: &str,
+    password: String,
+    peer: Option<IpAddr>,
+) -> Result<LoggedIn, Problem> {
+    let outcome = attempt(app, name, password, peer).await;
+    let who = Caller { name, peer };
+    match &outcome {
+        Ok(_) => audit::done(app, who, AuditAction::SignIn, "console").await,
+        Err(problem) => audit::refused(app, who, AuditAction::SignIn, "console", problem),
+    }
+    outcome
+}
+
+async fn attempt(
     app: &Arc<App>,
     name: &str,
     password: String,

@@ -3,12 +3,14 @@
 //! Conventions: snake_case, instants as RFC 3339 in UTC with milliseconds, durations in seconds under names that end in
 //! `_seconds`, missing values as `null`.
 
+mod audit;
 mod finding;
 mod incident;
 mod node;
 mod rule;
 mod scalar;
 
+pub(crate) use audit::AuditJson;
 pub(crate) use finding::FindingJson;
 pub(crate) use incident::{Countdown, IncidentJson};
 pub(crate) use node::NodeJson;

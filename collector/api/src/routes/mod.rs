@@ -1,6 +1,7 @@
 //! One file per resource. `crate::router` lists all routes.
 
 pub(crate) mod acts;
+pub(crate) mod audit;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod incidents;

@@ -3,6 +3,7 @@
 use super::session::{cookie_with, expired_cookie};
 use crate::Peer;
 use crate::app::App;
+use crate::audit::{self, Caller};
 use crate::auth::{self, find_person, refuse_foreign_origin, require_same_site, token_in};
 use crate::extract::Fields;
 use crate::page::{STYLE, View, login_page, status_page};
@@ -22,12 +23,18 @@ pub(crate) struct Login {
 }
 
 /// The status page, or the login form for who is not signed in.
-pub(crate) async fn status(State(app): State<Arc<App>>, headers: HeaderMap) -> Html<String> {
+pub(crate) async fn status(
+    State(app): State<Arc<App>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Html<String> {
     let desk = &app.desk;
     let hospital = desk.hospital();
     let Some(person) = find_person(&app, &headers) else {
         return Html(login_page(&hospital, None));
     };
+    let peer = peer.map(|Extension(Peer(address))| address);
+    audit::read(&app, Caller { name: &person.name, peer }, "GET /");
     let not_ready = desk.ready().err();
     Html(status_page(&View {
         hospital: &hospital,

@@ -30,7 +30,7 @@ impl Api {
     }
 
     pub(crate) fn with(options: &Options) -> Self {
-        let desk = Arc::new(Double(Mutex::new(State::default())));
+        let desk = Arc::new(Double(Mutex::new(State::default()), Arc::default()));
         let clock = Arc::new(SimClock::at(now()));
         let (as_desk, as_clock) = (Arc::clone(&desk), Arc::clone(&clock));
         let router = router(as_desk, as_clock, options).unwrap();

@@ -1,12 +1,13 @@
 //! A double of the daemon: fixed state, and acts by the simplest rules that can answer in every way.
 
 use collector_api::{
-    Account, ActError, ActFuture, Desk, FindingView, NodeState, NodeView, SelfMetric,
-    SelfMetricKind, password,
+    Account, ActError, ActFuture, AuditFuture, AuditView, Desk, FindingView, NodeState, NodeView,
+    SelfMetric, SelfMetricKind, password,
 };
 use collector_domain::{
-    Act, ActRefused, Clocks, Component, Condition, Contract, Incident, IncidentId, IncidentState,
-    Judgement, LevelChange, Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Text, Tier,
+    Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Incident,
+    IncidentId, IncidentState, Judgement, LevelChange, Link, Matcher, Note, Role, Rule, SeriesData,
+    SeriesReader, Text, Tier,
 };
 use shared_model::{Labels, Level, NodeIdentity, Timestamp};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -46,7 +47,30 @@ pub(crate) struct State {
     pub(crate) series: Vec<Labels>,
 }
 
-pub(crate) struct Double(pub(crate) Mutex<State>);
+pub(crate) struct Double(pub(crate) Mutex<State>, pub(crate) Arc<Audited>);
+
+/// What the audit log was told.
+#[derive(Default)]
+pub(crate) struct Audited(Mutex<Vec<AuditEvent>>);
+
+impl Auditor for Audited {
+    fn note(&self, event: AuditEvent) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+impl Audited {
+    /// Everything since the last call, as `who action object outcome detail`.
+    pub(crate) fn take(&self) -> Vec<String> {
+        let events = std::mem::take(&mut *self.0.lock().unwrap());
+        let line = |e: AuditEvent| {
+            let text =
+                format!("{} {:?} {} {:?} {}", e.who, e.action, e.object, e.outcome, e.detail);
+            text.trim_end().to_owned()
+        };
+        events.into_iter().map(line).collect()
+    }
+}
 
 impl Double {
     pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
@@ -292,6 +316,24 @@ impl Desk for Double {
             kind: SelfMetricKind::Counter,
             values: vec![(Labels::from_pairs([("host", "a\"b\\c\nd")]), 42.0)],
         }]
+    }
+
+    fn auditor(&self) -> Arc<dyn Auditor> {
+        Arc::clone(&self.1) as _
+    }
+
+    fn audit(&self, before: Option<u64>, limit: u64) -> AuditFuture<'_> {
+        let events = self.1.0.lock().unwrap();
+        let views = events.iter().zip(1..).map(|(event, number)| AuditView {
+            number,
+            event: event.clone(),
+            count: 1,
+            lost: 0,
+        });
+        let mut views: Vec<_> = views.filter(|v| before.is_none_or(|b| v.number < b)).collect();
+        views.reverse();
+        views.truncate(usize::try_from(limit).unwrap());
+        Box::pin(async { Ok(views) })
     }
 }
 

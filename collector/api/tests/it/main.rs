@@ -6,6 +6,7 @@
 )]
 
 mod acts;
+mod audit;
 mod auth;
 mod client;
 mod desk;

@@ -14,11 +14,7 @@ pub fn iter(dir: &Path) -> impl Iterator<Item = Result<(u64, AuditEntry), AuditE
 ///
 /// # Errors
 /// [`AuditError::Broken`] with the first of them that is not proved; [`AuditError::Journal`].
-pub fn newest(
-    dir: &Path,
-    before: u64,
-    limit: u64,
-) -> Result<Vec<(u64, AuditEntry)>, AuditError> {
+pub fn newest(dir: &Path, before: u64, limit: u64) -> Result<Vec<(u64, AuditEntry)>, AuditError> {
     let first = before.saturating_sub(limit).max(Lsn::FIRST.0);
     let mut tip = Tip::before(first);
     let mut page = Vec::new();

@@ -102,9 +102,11 @@ fn a_flipped_byte_names_its_entry() {
         let number = records.iter().position(|r| r.contains(&offset)).map(|n| n as u64 + 1);
         assert_eq!(broken_at(dir.path()), number, "byte {offset}");
         let length_of_last = (0..4).contains(&(offset.wrapping_sub(records[3].start)));
-        if number.is_some() && !length_of_last {
+        // Opening syncs, so it is tried at some bytes of every field only.
+        if number.is_some() && !length_of_last && offset % 5 == 0 {
             let opened = AuditLog::open(dir.path()).map(|l| l.head().0);
-            let named = matches!(opened, Err(AuditError::Broken { number: n, .. }) if Some(n) == number);
+            let named =
+                matches!(opened, Err(AuditError::Broken { number: n, .. }) if Some(n) == number);
             assert!(named, "byte {offset}: {opened:?}");
             assert_eq!(fs::read(&file).unwrap(), bytes);
         }
@@ -147,5 +149,9 @@ fn moved_and_foreign_records_are_named() {
     let sound = fs::read(&file).unwrap();
     fs::write(&file, &sound[..sound.len() - 1]).unwrap();
     assert_eq!(broken_at(dir.path()), Some(4));
-    assert_eq!(AuditLog::open(dir.path()).unwrap().head().0, 3, "a torn one was never answered for");
+    assert_eq!(
+        AuditLog::open(dir.path()).unwrap().head().0,
+        3,
+        "a torn one was never answered for"
+    );
 }

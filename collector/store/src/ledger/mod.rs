@@ -12,8 +12,8 @@ pub use crate::chain::Hash;
 pub use record::Stored;
 pub use verify::{Report, verify};
 
-use collector_domain::Entry;
 use crate::chain::RECORD_KIND;
+use collector_domain::Entry;
 use record::Chain;
 use shared_journal::{Item, JournalError, Log, Lsn, Options, Scan, Tail};
 use std::path::Path;
