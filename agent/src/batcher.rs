@@ -24,6 +24,10 @@ pub(crate) struct Batcher {
     sources: BTreeMap<Source, Known>,
     slots: Vec<Layout>,
     batch: Batch,
+    /// Definitions that `batch` needs and that are not known yet.
+    delta: Catalog,
+    /// Whether `batch` was taken: the next readings begin another one.
+    is_taken: bool,
     /// Blocks of earlier batches, for their buffers.
     spare: Vec<Block>,
     refused: u64,
@@ -91,15 +95,12 @@ impl Batcher {
         Slot(self.slots.len() - 1)
     }
 
-    /// A batch of one row per sink, and the definitions it needs that are not known yet. A sink without any value gets
-    /// no block.
-    pub(crate) fn batch(
-        &mut self,
-        time: Timestamp,
-        contents: &[(Slot, &Sink)],
-    ) -> (Option<Catalog>, &Batch) {
-        self.spare.append(&mut self.batch.blocks);
-        let mut delta = Catalog::default();
+    /// Adds one row per sink to the batch under way. A sink without any value gets no block.
+    pub(crate) fn add(&mut self, time: Timestamp, contents: &[(Slot, &Sink)]) {
+        if std::mem::take(&mut self.is_taken) {
+            self.spare.append(&mut self.batch.blocks);
+        }
+        let mut delta = std::mem::take(&mut self.delta);
         for (slot, sink) in contents {
             let stale = self.slots.get(slot.0).is_some_and(|s| s.layout != Some(sink.layout()));
             if stale {
@@ -107,14 +108,31 @@ impl Batcher {
             }
             self.fill(*slot, sink, time);
         }
-        let new = !delta.series.is_empty() || !delta.sets.is_empty();
-        if new {
+        self.delta = delta;
+    }
+
+    /// Whether the batch under way has a row of one of these already: a set may have one only.
+    pub(crate) fn holds(&self, contents: &[(Slot, &Sink)]) -> bool {
+        let set = |slot: &Slot| self.slots.get(slot.0).and_then(|slot| slot.set);
+        let held = |set| !self.is_taken && self.batch.blocks.iter().any(|block| block.set == set);
+        contents.iter().filter_map(|(slot, _)| set(slot)).any(held)
+    }
+
+    /// Ends the batch under way: all that was added since the last one, and the definitions it needs that are not known
+    /// yet. `None` when that is nothing.
+    pub(crate) fn take(&mut self) -> Option<(Option<Catalog>, &Batch)> {
+        if std::mem::replace(&mut self.is_taken, true) {
+            return None;
+        }
+        let mut delta = std::mem::take(&mut self.delta);
+        let is_new = !delta.series.is_empty() || !delta.sets.is_empty();
+        if is_new {
             delta.base = self.generation;
             self.generation += 1;
             delta.generation = self.generation;
         }
         self.batch.generation = self.generation;
-        (new.then_some(delta), &self.batch)
+        (is_new || !self.batch.blocks.is_empty()).then_some((is_new.then_some(delta), &self.batch))
     }
 
     /// Series and sets that could not be numbered so far, because of a limit of the wire or a label it does not take.
@@ -251,7 +269,13 @@ mod tests {
         }
 
         fn send(&mut self, contents: &[(Slot, &Sink)]) -> Batch {
-            let (delta, batch) = self.batcher.batch(Timestamp::from_secs(7), contents);
+            self.batcher.add(Timestamp::from_secs(7), contents);
+            self.take()
+        }
+
+        /// What was added since the last batch; an empty batch when that is nothing.
+        fn take(&mut self) -> Batch {
+            let Some((delta, batch)) = self.batcher.take() else { return Batch::default() };
             if let Some(delta) = delta {
                 apply_catalog(&mut self.full, delta).unwrap();
             }
@@ -330,6 +354,30 @@ mod tests {
         assert_eq!(pair.full.series.len(), 2);
     }
 
+    /// Scenario: readings of two sinks at two times, both with new series, then one of them again. Guarantees: they are one
+    /// batch with all definitions before it and each row at its own time; what the batch has a row of is known, and nothing
+    /// is handed out twice.
+    #[test]
+    fn batches_gather() {
+        let mut pair = Pair::new();
+        let (one, two) = (pair.batcher.slot("node", ""), pair.batcher.slot("postgres", "a:1"));
+        let (mut first, mut second) = (Sink::default(), Sink::default());
+        round(&mut first, &[("x", 1.0)]);
+        round(&mut second, &[("y", 2.0)]);
+        pair.batcher.add(Timestamp::from_millis(7_000), &[(one, &first)]);
+        assert!(pair.batcher.holds(&[(two, &second), (one, &first)]));
+        assert!(!pair.batcher.holds(&[(two, &second)]));
+        pair.batcher.add(Timestamp::from_millis(7_003), &[(two, &second)]);
+        let batch = pair.take();
+        assert_eq!(pair.read(&batch), ["node/ x=Some(1.0)", "postgres/a:1 y=Some(2.0)"]);
+        let times: Vec<_> = batch.blocks.iter().map(|block| block.times[0].as_millis()).collect();
+        assert_eq!((times, pair.full.generation), (vec![7_000, 7_003], 1));
+        assert!(!pair.batcher.holds(&[(one, &first)]));
+        assert!(pair.take().blocks.is_empty());
+        let alone = pair.send(&[(one, &first)]);
+        assert_eq!(pair.read(&alone), ["node/ x=Some(1.0)"]);
+    }
+
     /// Scenario: a restart with the catalog the spool kept, and a catalog that was refused. Guarantees: numbers go on and
     /// known series keep theirs; after a refusal the definitions are sent again.
     #[test]
@@ -346,7 +394,8 @@ mod tests {
         assert_eq!(pair.full.generation, 1);
 
         round(&mut sink, &[("a", 1.0), ("b", 2.0)]);
-        let (lost, _) = pair.batcher.batch(Timestamp::from_secs(8), &[(slot, &sink)]);
+        pair.batcher.add(Timestamp::from_secs(8), &[(slot, &sink)]);
+        let (lost, _) = pair.batcher.take().unwrap();
         assert_eq!(lost.unwrap().series.len(), 1);
         pair.batcher.resume(&pair.full.clone());
         let batch = pair.send(&[(slot, &sink)]);

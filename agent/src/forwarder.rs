@@ -1,9 +1,24 @@
 //! The one way from every lane to the spool.
+//!
+//! What the lanes read at the same tick leaves as one batch, so that there is one record to encode, write, send and confirm
+//! each second and not one for each lane. The fast lane's round carries it: the others' readings wait for its end, and
+//! it waits for theirs, both for a short, fixed time. What comes later than that leaves at once as a batch of its own.
 
 use crate::batcher::{Batcher, Slot};
 use agent_probe::Sink;
-use shared_model::{Batch, Catalog, Timestamp};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use shared_model::{Batch, BootTime, Catalog, Timestamp};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Readings of one tick leave no later than this after it for want of others of the same tick. A healthy database
+/// answers within it; one that hangs delays the others' readings by no more, which a breach does not feel.
+const GATHER: Duration = Duration::from_millis(40);
+
+/// By how much the due times of the same tick differ: each lane finds its own by reading two clocks one after the other.
+const TICK_SLACK: Duration = Duration::from_millis(2);
+
+/// A lane that has been due for this long reads for another tick than the present one and is not waited for.
+const HANGS: Duration = Duration::from_millis(500);
 
 /// Takes a batch with the definitions it needs; never waits for network or disk. An error means that the batch is lost.
 pub(crate) type Offer = Box<dyn Fn(Option<&Catalog>, &Batch) -> Result<(), String> + Send>;
@@ -11,8 +26,16 @@ pub(crate) type Offer = Box<dyn Fn(Option<&Catalog>, &Batch) -> Result<(), Strin
 /// The catalog that the taker knows.
 pub(crate) type Known = Box<dyn Fn() -> Catalog + Send>;
 
-/// Numbers what the lanes read and hands it over at once. Shared by all lanes.
-pub(crate) struct Forwarder(Mutex<Inner>);
+/// Numbers what the lanes read and hands it over. Shared by all lanes.
+pub(crate) struct Forwarder {
+    inner: Mutex<Inner>,
+    /// Told when the last of those the fast lane's round waits for has come.
+    complete: Condvar,
+}
+
+/// A lane beside the fast one; given by [`Forwarder::seat`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Seat(usize);
 
 struct Inner {
     batcher: Batcher,
@@ -21,13 +44,27 @@ struct Inner {
     lost: u64,
     /// The last failure, so that a lasting one is logged once.
     failure: Option<String>,
+    /// The tick of the fast lane's next round, or of the one under way; `None` without a fast lane.
+    round: Option<BootTime>,
+    /// The tick at which each of the other lanes reads next, or of the round it has not ended yet.
+    seats: Vec<BootTime>,
+    is_shut: bool,
 }
 
 impl Forwarder {
     /// Goes on numbering from what the taker knows.
     pub(crate) fn new(offer: Offer, known: Known) -> Self {
-        let batcher = Batcher::restored(&known());
-        Self(Mutex::new(Inner { batcher, offer, known, lost: 0, failure: None }))
+        let inner = Inner {
+            batcher: Batcher::restored(&known()),
+            offer,
+            known,
+            lost: 0,
+            failure: None,
+            round: None,
+            seats: Vec::new(),
+            is_shut: false,
+        };
+        Self { inner: Mutex::new(inner), complete: Condvar::new() }
     }
 
     /// A place for one sink.
@@ -35,33 +72,65 @@ impl Forwarder {
         self.lock().batcher.slot(job, instance)
     }
 
-    /// Makes one batch and hands it over.
-    pub(crate) fn forward(&self, time: Timestamp, contents: &[(Slot, &Sink)]) {
-        // Held across both steps: a catalog must arrive before any batch that is numbered by it.
+    /// A seat for a lane beside the fast one, whose first round is at the tick `due`.
+    pub(crate) fn seat(&self, due: BootTime) -> Seat {
         let mut inner = self.lock();
-        let Inner { batcher, offer, .. } = &mut *inner;
-        let (delta, batch) = batcher.batch(time, contents);
-        if delta.is_none() && batch.blocks.is_empty() {
-            return;
+        inner.seats.push(due);
+        Seat(inner.seats.len() - 1)
+    }
+
+    /// Says when the fast lane's first round is.
+    pub(crate) fn begin(&self, due: BootTime) {
+        self.lock().round = Some(due);
+    }
+
+    /// Ends a round of a lane beside the fast one: what it read, if that is worth keeping, and its next tick. `now` tells
+    /// whether the readings still travel with the fast lane's round.
+    pub(crate) fn bring(
+        &self,
+        seat: Seat,
+        next: BootTime,
+        now: BootTime,
+        readings: Option<(Timestamp, Slot, &Sink)>,
+    ) {
+        let mut inner = self.lock();
+        if let Some(due) = inner.seats.get_mut(seat.0) {
+            *due = next;
         }
-        match offer(delta.as_ref(), batch) {
-            Ok(()) => {
-                if inner.failure.take().is_some() {
-                    tracing::info!("readings are spooled again");
-                }
-            }
-            Err(failure) => {
-                inner.lost += 1;
-                if inner.failure.as_ref() != Some(&failure) {
-                    tracing::error!(%failure, "readings are lost");
-                }
-                inner.failure = Some(failure);
-                if delta.is_some() {
-                    let known = (inner.known)();
-                    inner.batcher.resume(&known);
-                }
-            }
+        if let Some((time, slot, sink)) = readings {
+            inner.add(time, &[(slot, sink)]);
         }
+        match inner.round.filter(|tick| is_gathering(*tick, now)) {
+            Some(tick) if inner.awaits(tick) => {}
+            Some(_) => self.complete.notify_one(),
+            None => inner.hand_over(),
+        }
+    }
+
+    /// Ends the fast lane's round of `tick`: waits for the others of the same tick, but not beyond [`GATHER`] after it,
+    /// and hands over all that has come. `next` is the tick of the next round.
+    pub(crate) fn end_round(
+        &self,
+        (tick, next): (BootTime, BootTime),
+        now: BootTime,
+        time: Timestamp,
+        contents: &[(Slot, &Sink)],
+    ) {
+        let mut inner = self.lock();
+        inner.add(time, contents);
+        let patience = tick.plus(GATHER).since(now);
+        let waited = self.complete.wait_timeout_while(inner, patience, |inner| inner.awaits(tick));
+        let (mut inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        inner.round = Some(next);
+        inner.hand_over();
+    }
+
+    /// Takes nothing more: what has come is handed over, what comes from now on is dropped. For the end of the process,
+    /// before the spool is closed.
+    pub(crate) fn shut(&self) {
+        let mut inner = self.lock();
+        inner.hand_over();
+        inner.is_shut = true;
     }
 
     /// Batches that could not be handed over, and series or sets that could not be numbered.
@@ -72,7 +141,53 @@ impl Forwarder {
 
     // A panic in another lane leaves the numbers consistent: they change only together with the batch under way.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether readings of `now` wait for the end of the fast lane's round of `tick`.
+fn is_gathering(tick: BootTime, now: BootTime) -> bool {
+    now.plus(TICK_SLACK) >= tick && now < tick.plus(GATHER)
+}
+
+impl Inner {
+    /// Whether a lane that reads at `tick` has not come yet.
+    fn awaits(&self, tick: BootTime) -> bool {
+        self.seats.iter().any(|due| *due < tick.plus(GATHER) && due.plus(HANGS) > tick)
+    }
+
+    fn add(&mut self, time: Timestamp, contents: &[(Slot, &Sink)]) {
+        if self.is_shut {
+            return;
+        }
+        if self.batcher.holds(contents) {
+            self.hand_over();
+        }
+        self.batcher.add(time, contents);
+    }
+
+    /// Hands over the batch under way. Under the lock that numbered it: a catalog must arrive before any batch that is
+    /// numbered by it.
+    fn hand_over(&mut self) {
+        let Some((delta, batch)) = self.batcher.take() else { return };
+        match (self.offer)(delta.as_ref(), batch) {
+            Ok(()) => {
+                if self.failure.take().is_some() {
+                    tracing::info!("readings are spooled again");
+                }
+            }
+            Err(failure) => {
+                self.lost += 1;
+                if self.failure.as_ref() != Some(&failure) {
+                    tracing::error!(%failure, "readings are lost");
+                }
+                self.failure = Some(failure);
+                if delta.is_some() {
+                    let known = (self.known)();
+                    self.batcher.resume(&known);
+                }
+            }
+        }
     }
 }
 
@@ -136,24 +251,98 @@ pub(crate) mod tests {
         (Forwarder::new(offer, known), taken)
     }
 
+    static UP: Metric =
+        Metric { name: "up", kind: Kind::Gauge, unit: Unit::None, help: "h", source: "s" };
+
+    fn sink(value: f64) -> Sink {
+        let mut sink = Sink::default();
+        sink.begin();
+        sink.put(&UP, &[], value);
+        sink
+    }
+
+    fn boot(ms: u64) -> BootTime {
+        BootTime::from_micros(ms * 1_000)
+    }
+
     /// Scenario: the first batch, with its definitions, is refused; the next one is taken. Guarantees: the loss is counted
-    /// and the definitions are sent again.
+    /// and the definitions are sent again; an empty batch is not sent, and nothing after the end.
     #[test]
     fn refused_definitions_are_sent_again() {
-        static UP: Metric =
-            Metric { name: "up", kind: Kind::Gauge, unit: Unit::None, help: "h", source: "s" };
         let refuse = Arc::new(AtomicBool::new(true));
         let (forwarder, taken) = taker(&refuse);
         let slot = forwarder.slot("node", "");
-        let mut sink = Sink::default();
-        sink.begin();
-        sink.put(&UP, &[], 1.0);
-        forwarder.forward(Timestamp::from_secs(1), &[(slot, &sink)]);
+        let sink = sink(1.0);
+        let round = |at: u64, contents: &[(Slot, &Sink)]| {
+            let ticks = (boot(at * 1_000), boot(at * 1_000 + 1_000));
+            forwarder.end_round(ticks, ticks.0, Timestamp::from_secs(at.cast_signed()), contents);
+        };
+        round(1, &[(slot, &sink)]);
         assert_eq!(forwarder.losses(), (1, 0));
         refuse.store(false, Ordering::SeqCst);
-        forwarder.forward(Timestamp::from_secs(2), &[(slot, &sink)]);
+        round(2, &[(slot, &sink)]);
         assert_eq!(taken.lock().unwrap().lines(), [["node/ up{} 1"]]);
-        forwarder.forward(Timestamp::from_secs(3), &[]);
+        round(3, &[]);
         assert_eq!(taken.lock().unwrap().batches.len(), 1, "an empty batch is not sent");
+        forwarder.shut();
+        round(4, &[(slot, &sink)]);
+        assert_eq!(taken.lock().unwrap().batches.len(), 1, "nothing after the end");
+    }
+
+    /// Scenario: beside a fast lane due at 10 s another one brings its readings before, at, within and after the time in
+    /// which they may wait for it, and then twice within it. Guarantees: only what comes within it travels with the fast
+    /// lane's round, what comes later leaves at once, and no batch has two rows of one set.
+    #[test]
+    fn readings_of_one_tick_are_one_batch() {
+        let (one, both) = (vec![1, 1], vec![2]);
+        for (brought_ms, batches) in [
+            (vec![9_997], one.clone()),
+            (vec![9_998], both.clone()),
+            (vec![10_001], both),
+            (vec![10_039, 10_039], vec![1, 2]),
+            (vec![10_040], one),
+        ] {
+            let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
+            let (fast, other) = (forwarder.slot("node", ""), forwarder.slot("postgres", "a:1"));
+            forwarder.begin(boot(10_000));
+            let seat = forwarder.seat(boot(10_000));
+            let (first, second) = (sink(1.0), sink(2.0));
+            for ms in &brought_ms {
+                let readings = Some((Timestamp::from_secs(5), other, &second));
+                forwarder.bring(seat, boot(11_000), boot(*ms), readings);
+            }
+            let ticks = (boot(10_000), boot(11_000));
+            forwarder.end_round(ticks, boot(10_000), Timestamp::from_secs(5), &[(fast, &first)]);
+            let taken = taken.lock().unwrap();
+            let blocks: Vec<_> = taken.batches.iter().map(|batch| batch.blocks.len()).collect();
+            assert_eq!(blocks, batches, "{brought_ms:?}");
+        }
+    }
+
+    /// Scenario: the fast lane's round ends before another lane of the same tick has come; another one hangs since the
+    /// tick before, and a third is not due. Guarantees: the round waits for the first alone and carries its readings.
+    #[test]
+    fn a_round_waits_for_its_tick() {
+        let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
+        let (fast, other) = (forwarder.slot("node", ""), forwarder.slot("postgres", "a:1"));
+        let awaited = forwarder.seat(boot(100_001));
+        let _hanging = forwarder.seat(boot(99_000));
+        let _later = forwarder.seat(boot(100_500));
+        forwarder.begin(boot(100_000));
+        let (first, second) = (sink(1.0), sink(2.0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let ticks = (boot(100_000), boot(101_000));
+                // A minute of patience: the round ends because the awaited one comes, or the test fails by its time.
+                let now = boot(100_040 - 60_000);
+                let contents = [(fast, &first)];
+                forwarder.end_round(ticks, now, Timestamp::from_secs(5), &contents);
+            });
+            let readings = Some((Timestamp::from_secs(5), other, &second));
+            forwarder.bring(awaited, boot(101_000), boot(100_010), readings);
+        });
+        let lines = taken.lock().unwrap().lines();
+        assert_eq!(lines.concat().len(), 2, "{lines:?}");
+        assert_eq!(lines.len(), 1);
     }
 }

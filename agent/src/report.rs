@@ -5,7 +5,7 @@
 
 use crate::reporter::Reporter;
 use agent_probe::Sink;
-use shared_model::{Kind, Metric, Unit};
+use shared_model::{BootTime, Kind, Metric, Unit};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,16 +80,24 @@ impl Reports {
         &mut self,
         labels: Vec<(&'static str, String)>,
         interval: Duration,
+        timeout: Duration,
     ) -> Reporter {
-        let last = Last { state: State::Unread, timing: Timing::default(), overruns: 0 };
-        let report = Arc::new(SharedReport { labels, interval, last: Mutex::new(last) });
+        let last = Last {
+            state: State::Unread,
+            timing: Timing::default(),
+            overruns: 0,
+            begun: None,
+            is_stuck: false,
+        };
+        let last = Mutex::new(last);
+        let report = Arc::new(SharedReport { labels, interval, timeout, last });
         self.0.push(Arc::clone(&report));
         Reporter::new(report)
     }
 
-    /// Puts every report into the runner's sink.
-    pub(crate) fn put(&self, sink: &mut Sink) {
-        self.0.iter().for_each(|report| report.put(sink));
+    /// Puts every report into the runner's sink, as it is `now`.
+    pub(crate) fn put(&self, sink: &mut Sink, now: BootTime) {
+        self.0.iter().for_each(|report| report.put(sink, now));
     }
 }
 
@@ -99,6 +107,7 @@ pub(crate) struct SharedReport {
     /// `probe`, and what else tells it apart.
     pub(crate) labels: Vec<(&'static str, String)>,
     interval: Duration,
+    timeout: Duration,
     last: Mutex<Last>,
 }
 
@@ -108,6 +117,10 @@ pub(crate) struct Last {
     pub(crate) state: State,
     pub(crate) timing: Timing,
     pub(crate) overruns: u64,
+    /// The round under way of a probe that may hang: when it began, and how late that was.
+    pub(crate) begun: Option<(BootTime, Duration)>,
+    /// Whether the round under way was found to be stuck.
+    pub(crate) is_stuck: bool,
 }
 
 impl SharedReport {
@@ -117,8 +130,8 @@ impl SharedReport {
     }
 
     /// A probe that is absent is only that, one that was not read yet says nothing.
-    fn put(&self, sink: &mut Sink) {
-        let Last { state, timing, overruns } = *self.last();
+    fn put(&self, sink: &mut Sink, now: BootTime) {
+        let Last { state, timing, overruns, .. } = self.present(now);
         let labels: Vec<(&str, &str)> =
             self.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let success = match state {
@@ -133,17 +146,42 @@ impl SharedReport {
         sink.put(&OVERRUNS, &labels, overruns as f64);
         sink.put(&INTERVAL, &labels, self.interval.as_secs_f64());
     }
+
+    /// The last round, or the one under way once it has taken longer than it may: that has failed already.
+    fn present(&self, now: BootTime) -> Last {
+        let mut last = self.last();
+        let Some((begun, lag)) = last.begun else { return *last };
+        let duration = now.since(begun);
+        if duration <= self.timeout {
+            return *last;
+        }
+        if !std::mem::replace(&mut last.is_stuck, true) {
+            let name = |at: usize| self.labels.get(at).map_or("", |(_, value)| value);
+            tracing::warn!(
+                probe = name(0),
+                seconds = duration.as_secs(),
+                "the round does not return; it is told as failed until it does"
+            );
+        }
+        let timing = Timing { lag, duration };
+        let passed = (lag + duration).as_micros() / self.interval.as_micros().max(1);
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let overruns = last.overruns.saturating_add(passed);
+        Last { state: State::Failed, timing, overruns, ..*last }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use agent_probe::{Outcome, ProbeError};
-    use shared_model::BootTime;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const NOW: BootTime = BootTime::from_micros(9);
 
     fn report(outcomes: &[Outcome]) -> (bool, Vec<(&'static str, f64)>) {
         let mut reports = Reports::default();
-        let mut reporter = reports.reporter(vec![("probe", "cpu".into())], Duration::from_secs(1));
+        let mut reporter = reports.reporter(vec![("probe", "cpu".into())], SECOND, SECOND);
         let timing =
             Timing { lag: Duration::from_millis(250), duration: Duration::from_millis(500) };
         let mut kept = false;
@@ -153,7 +191,7 @@ mod tests {
         reporter.missed(2);
         let mut sink = Sink::default();
         sink.begin();
-        reports.put(&mut sink);
+        reports.put(&mut sink, NOW);
         let values = sink.samples().iter().filter_map(|s| Some((s.metric().name, s.value()?)));
         (kept, values.collect())
     }
@@ -193,8 +231,8 @@ mod tests {
     #[test]
     fn the_layout_settles() {
         let mut reports = Reports::default();
-        let mut slow = reports.reporter(vec![("probe", "uname".into())], Duration::from_secs(60));
-        let mut fast = reports.reporter(vec![("probe", "cpu".into())], Duration::from_secs(1));
+        let mut slow = reports.reporter(vec![("probe", "uname".into())], SECOND * 60, SECOND);
+        let mut fast = reports.reporter(vec![("probe", "cpu".into())], SECOND, SECOND);
         let mut sink = Sink::default();
         let mut layouts = Vec::new();
         for round in 0..5 {
@@ -203,7 +241,7 @@ mod tests {
                 slow.note(&failed(), Timing::default(), BootTime::from_micros(round));
             }
             sink.begin();
-            reports.put(&mut sink);
+            reports.put(&mut sink, NOW);
             layouts.push(sink.layout());
         }
         assert_eq!(layouts, [5, 5, 10, 10, 10]);

@@ -23,6 +23,11 @@ impl Reporter {
         Self { report, logged: None }
     }
 
+    /// Notes that a round begins that may hang, and how late it is.
+    pub(crate) fn begins(&mut self, now: BootTime, lag: Duration) {
+        self.report.last().begun = Some((now, lag));
+    }
+
     /// Notes how a round ended. Returns whether what it put into its sink is worth keeping.
     pub(crate) fn note(&mut self, outcome: &Outcome, timing: Timing, now: BootTime) -> bool {
         let (state, complaint) = match outcome {
@@ -34,6 +39,7 @@ impl Reporter {
         let before = {
             let mut last = self.report.last();
             last.timing = timing;
+            (last.begun, last.is_stuck) = (None, false);
             std::mem::replace(&mut last.state, state)
         };
         self.log(complaint, now);
@@ -90,7 +96,8 @@ mod tests {
     /// logged changes only when a line is due.
     #[test]
     fn lasting_faults_are_logged_once() {
-        let mut reporter = Reports::default().reporter(Vec::new(), Duration::from_secs(1));
+        let mut reporter =
+            Reports::default().reporter(Vec::new(), Duration::from_secs(1), Duration::from_secs(1));
         let at = |secs: u64| BootTime::from_micros(secs * 1_000_000);
         for (secs, complaint, logged) in [
             (0, Some("a"), Some("a")),

@@ -130,6 +130,7 @@ struct Lanes {
     /// Ready when the fast lane has ended.
     fast_ended: oneshot::Receiver<()>,
     tasks: Vec<AbortHandle>,
+    forwarder: Arc<Forwarder>,
 }
 
 impl Lanes {
@@ -141,7 +142,7 @@ impl Lanes {
         let known: Known = Box::new(move || knowing.catalog());
         let status: Status = Box::new(move || telling.status());
         let forwarder = Arc::new(Forwarder::new(offer, known));
-        let ward = Ward { forwarder, clock: Arc::clone(clock) };
+        let ward = Ward { forwarder: Arc::clone(&forwarder), clock: Arc::clone(clock) };
 
         let probes = plan::host_probes(config, None, clock);
         let is_fast = |lane| lane == Lane::Fast;
@@ -149,9 +150,8 @@ impl Lanes {
             probes.into_iter().partition(|planned| is_fast(planned.probe.spec().lane));
         let (mut tasks, mut reports) = (Vec::new(), Reports::default());
         for planned in slow {
-            let lane = SlowLane::start(ward.clone(), &mut reports, planned);
-            let lane = lane.context("start a probe's thread")?;
-            tasks.push(tokio::spawn(lane.run()).abort_handle());
+            let lane = SlowLane::new(ward.clone(), &mut reports, planned);
+            lane.start().context("start a probe's thread")?;
         }
         for planned in plan::network_probes(config, clock) {
             let lane = NetworkLane::new(ward.clone(), &mut reports, planned);
@@ -168,15 +168,16 @@ impl Lanes {
                 drop(ended);
             })
             .context("start the fast lane's thread")?;
-        Ok(Self { stop_fast, fast_ended, tasks })
+        Ok(Self { stop_fast, fast_ended, tasks, forwarder })
     }
 
-    /// Ends every lane; what they have read is spooled already.
+    /// Ends every lane. What they have read by then is spooled; a slow lane that is still reading is left behind.
     async fn stop(self) {
         self.tasks.iter().for_each(AbortHandle::abort);
         drop(self.stop_fast);
         if tokio::time::timeout(LAST_ROUND, self.fast_ended).await.is_err() {
             tracing::warn!("a probe of the fast lane is stuck and is left behind");
         }
+        self.forwarder.shut();
     }
 }

@@ -8,6 +8,7 @@ use crate::plan::Planned;
 use crate::report::{Reports, Timing};
 use crate::reporter::Reporter;
 use agent_probe::{Outcome, Probe, ProbeError, Sink};
+use shared_model::BootTime;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -49,13 +50,13 @@ impl FastLane {
             pace: Pace::new(planned.interval, wall, boot),
             sink: Sink::default(),
             slot: ward.forwarder.slot(planned.probe.spec().job, ""),
-            reporter: reports.reporter(planned.labels, planned.interval),
+            reporter: reports.reporter(planned.labels, planned.interval, planned.timeout),
             timeout: planned.timeout,
             probe: planned.probe,
             fresh: false,
         });
         let probes = probes.collect();
-        Self {
+        let lane = Self {
             probes,
             reports,
             own,
@@ -63,24 +64,31 @@ impl FastLane {
             runner: Sink::default(),
             runner_slot: ward.forwarder.slot(OWN_JOB, ""),
             ward,
-        }
+        };
+        lane.ward.forwarder.begin(lane.due());
+        lane
     }
 
     /// Reads round after round until `stop` says so or is dropped.
     pub(crate) fn run(mut self, stop: &Receiver<()>) {
         loop {
-            let due = self.probes.iter().map(|r| r.pace.due()).chain([self.own_pace.due()]).min();
-            let wait = due.map_or(OWN_INTERVAL, |due| self.ward.left(due));
-            match stop.recv_timeout(wait) {
+            match stop.recv_timeout(self.ward.left(self.due())) {
                 Err(RecvTimeoutError::Timeout) => self.round(),
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    /// Reads what is due now, and hands it over as one batch.
+    /// The next tick.
+    fn due(&self) -> BootTime {
+        let own = self.own_pace.due();
+        self.probes.iter().map(|reading| reading.pace.due()).fold(own, BootTime::min)
+    }
+
+    /// Reads what is due now, and hands it over as one batch together with what the other lanes read at the same tick.
     pub(crate) fn round(&mut self) {
         let clock = self.ward.clock.as_ref();
+        let tick = self.due();
         let (time, begun) = (clock.wall(), clock.boot());
         for reading in &mut self.probes {
             reading.fresh = false;
@@ -92,13 +100,14 @@ impl FastLane {
         if tells {
             self.own_pace.next(time, begun);
             self.runner.begin();
-            self.reports.put(&mut self.runner);
+            self.reports.put(&mut self.runner, begun);
             self.own.put(&mut self.runner, self.ward.forwarder.losses());
         }
         let read = self.probes.iter().filter(|r| r.fresh).map(|r| (r.slot, &r.sink));
         let told = tells.then_some((self.runner_slot, &self.runner));
         let contents: Vec<_> = read.chain(told).collect();
-        self.ward.forwarder.forward(time, &contents);
+        let ticks = (tick, self.due());
+        self.ward.forwarder.end_round(ticks, self.ward.clock.boot(), time, &contents);
     }
 }
 
@@ -246,8 +255,8 @@ mod tests {
         let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
         let ward = Ward { forwarder: Arc::new(forwarder), clock: Arc::<SimClock>::clone(&clock) };
         let mut reports = Reports::default();
-        let slow = Duration::from_secs(300);
-        let mut slow = reports.reporter(vec![("probe", "inventory".into())], slow);
+        let slow = (Duration::from_secs(300), Duration::from_secs(4));
+        let mut slow = reports.reporter(vec![("probe", "inventory".into())], slow.0, slow.1);
         slow.note(&Outcome::Sampled, Timing::default(), clock.boot());
         let mut quick = planned(&clock, "a", 1, 0, 99);
         quick.interval = Duration::from_millis(100);

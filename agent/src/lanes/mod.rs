@@ -1,5 +1,5 @@
 //! The lanes in which probes are read: one thread for all fast ones, a thread for each that may block, a task for each
-//! that waits for a network.
+//! that waits for a network. Each finds its ticks by itself; what they read at the same tick leaves as one batch.
 
 mod fast;
 mod network;

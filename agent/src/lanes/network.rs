@@ -2,6 +2,7 @@
 
 use super::Ward;
 use crate::batcher::Slot;
+use crate::forwarder::Seat;
 use crate::pace::Pace;
 use crate::plan::Planned;
 use crate::report::{Reports, Timing};
@@ -18,6 +19,7 @@ pub(crate) struct NetworkLane {
     pace: Pace,
     sink: Sink,
     slot: Slot,
+    seat: Seat,
     reporter: Reporter,
 }
 
@@ -28,12 +30,14 @@ impl NetworkLane {
         reports: &mut Reports,
         planned: Planned<Box<dyn AsyncProbe>>,
     ) -> Self {
+        let pace = Pace::new(planned.interval, ward.clock.wall(), ward.clock.boot());
         Self {
             timeout: planned.timeout,
-            pace: Pace::new(planned.interval, ward.clock.wall(), ward.clock.boot()),
+            seat: ward.forwarder.seat(pace.due()),
+            pace,
             sink: Sink::default(),
             slot: ward.forwarder.slot(planned.probe.spec().job, planned.probe.instance()),
-            reporter: reports.reporter(planned.labels, planned.interval),
+            reporter: reports.reporter(planned.labels, planned.interval, planned.timeout),
             probe: planned.probe,
             ward,
         }
@@ -65,9 +69,8 @@ impl NetworkLane {
         let timing = Timing { lag, duration: ended.since(begun) };
         let keep = self.reporter.note(&outcome, timing, ended);
         self.reporter.missed(self.pace.next(clock.wall(), ended));
-        if keep {
-            self.ward.forwarder.forward(time, &[(self.slot, &self.sink)]);
-        }
+        let readings = keep.then_some((time, self.slot, &self.sink));
+        self.ward.forwarder.bring(self.seat, self.pace.due(), ended, readings);
     }
 }
 
@@ -76,7 +79,7 @@ mod tests {
     use super::*;
     use crate::forwarder::tests::taker;
     use agent_probe::{Lane, Outcome, ProbeSpec};
-    use shared_model::{Kind, Metric, SimClock, Timestamp, Unit};
+    use shared_model::{BootTime, Kind, Metric, SimClock, Timestamp, Unit};
     use std::future::Future;
     use std::pin::Pin;
     use std::sync::Arc;
@@ -148,7 +151,7 @@ mod tests {
             assert_eq!(taken.lock().unwrap().lines(), [[expected]]);
             let mut told = Sink::default();
             told.begin();
-            reports.put(&mut told);
+            reports.put(&mut told, BootTime::from_micros(0));
             let success = &told.samples()[0];
             assert_eq!(success.metric().name, "wardround_probe_success");
             assert_eq!(*success.labels()[1].1, *"db:5432");

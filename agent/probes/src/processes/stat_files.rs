@@ -47,9 +47,8 @@ impl StatFiles {
     /// The files below `path`, which is `/proc`. Opens nothing.
     pub(super) fn below(path: PathBuf) -> Self {
         let soft = getrlimit(Resource::Nofile).current;
-        let share = soft.map_or(MAX_KEPT, |soft| {
-            usize::try_from(soft / LIMIT_SHARE).unwrap_or(usize::MAX)
-        });
+        let share =
+            soft.map_or(MAX_KEPT, |soft| usize::try_from(soft / LIMIT_SHARE).unwrap_or(usize::MAX));
         Self {
             path,
             folder: None,
