@@ -11,4 +11,5 @@ mod configuration;
 mod faults;
 mod kills;
 mod refusals;
+mod streams;
 mod tidy;

@@ -14,4 +14,5 @@ pub mod chance;
 pub mod demo;
 pub mod load;
 pub mod lone;
+pub mod streams;
 pub mod wait;

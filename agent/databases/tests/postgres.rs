@@ -308,6 +308,36 @@ async fn standby_is_judged_on_the_standby() {
     assert!(below.value("pg_replication_lag_seconds").unwrap() > 0.0, "unknown is not in time");
 }
 
+/// Scenario: the primary crashes when its standby has received whole pages that end within a record. Guarantees: the standby
+/// counts as finished although it will never replay its last received byte.
+#[tokio::test]
+async fn an_unfinished_last_record_is_not_waited_for() {
+    let primary = Server::primary().await;
+    let standby = primary.standby();
+    let mut below = Watch::instance(&standby, "");
+    let (writer, reader) = (primary.admin().await, standby.admin().await);
+    below
+        .until("a streaming standby", |w| w.shows(&[("wardround_pg_wal_receiver_up", 1.0)]))
+        .await;
+    // Nobody waits for this record of many pages, so only its whole pages are written and sent.
+    let message = "BEGIN; SELECT pg_logical_emit_message(false, 't', repeat('x', 100000))";
+    writer.batch_execute(message).await.unwrap();
+    let behind = "SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()";
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    let mut rounds = 0..ROUNDS_MAX;
+    while !reader.query_one(behind, &[]).await.unwrap().get::<_, bool>(0) {
+        assert!(rounds.next().is_some(), "no part of the record arrived");
+        pace.tick().await;
+    }
+    primary.crash();
+    below
+        .until("a standby that has finished without its primary", |w| {
+            w.shows(&[("wardround_pg_wal_receiver_up", 0.0), ("wardround_pg_replay_finished", 1.0)])
+        })
+        .await;
+    assert!(reader.query_one(behind, &[]).await.unwrap().get::<_, bool>(0));
+}
+
 /// Scenario: four sessions of which each waits for the one before. Guarantees: three blocked, a chain of four, a growing
 /// wait, and nothing once the first commits.
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Witnesses and the three-valued predicates of mission §2.8.1.
 
-use crate::catalogue::{CORE_SERVICE_UP, INSTANCE_UP, STANDBY_USABLE, WRITABLE};
+use crate::catalogue::{CORE_SERVICE_UP, INSTANCE_UP, REPLICATION, STANDBY_USABLE, WRITABLE};
 use crate::machine::Machine;
 use crate::standing::Standing;
 use collector_domain::{Checks, Condition, DatabaseService};
@@ -110,15 +110,20 @@ impl Machine {
             .all(|rule| !self.votes_on(now, checks, rule, instance).clear.is_empty())
     }
 
-    /// Whether some instance other than the primary answers and is judged usable as its replacement.
+    /// Whether some instance other than the primary answers and is judged usable as its replacement. One that had stopped
+    /// following long before the primary failed lacks what was written since, and nobody can replay that to it.
     pub(crate) fn standby_usable(
         &self,
         now: Timestamp,
         checks: &dyn Checks,
         others: &[&str],
+        primary_failed: Option<Timestamp>,
     ) -> Truth {
         let mut usable = Truth::False;
         for instance in others {
+            if primary_failed.is_some_and(|at| self.stopped_following(now, checks, instance, at)) {
+                continue;
+            }
             let up = self.votes_on(now, checks, INSTANCE_UP, instance);
             let fit = self.votes_on(now, checks, STANDBY_USABLE, instance);
             match (fit.unanimous(), up.unanimous()) {
@@ -128,6 +133,18 @@ impl Machine {
             }
         }
         usable
+    }
+
+    /// Whether replication to `instance` broke more than the contract's lag before `failed`.
+    fn stopped_following(
+        &self,
+        now: Timestamp,
+        checks: &dyn Checks,
+        instance: &str,
+        failed: Timestamp,
+    ) -> bool {
+        let broken = self.votes_on(now, checks, REPLICATION, instance).breached;
+        broken.iter().any(|s| failed.since(s.since) > self.contract.standby_lag_max)
     }
 
     /// Whether every core service on the database is down; the database's own state when none is declared. Also all

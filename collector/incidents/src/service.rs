@@ -137,7 +137,10 @@ impl Machine {
         let (core_stopped, core_accusations) = self.core_stopped(now, checks, service, db_down);
         let standby_usable = match successor {
             Some(_) => Truth::True,
-            None => self.standby_usable(now, checks, &others),
+            None => {
+                let failed = primary.breached.iter().map(|s| s.since).min();
+                self.standby_usable(now, checks, &others, failed)
+            }
         };
         let lost = self.lost_standbys(now, checks, service, &others);
         let cause = if primary_down {

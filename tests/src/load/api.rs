@@ -7,6 +7,9 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 
+/// Labels of a series as JSON has them.
+pub type Labels = std::collections::BTreeMap<String, String>;
+
 /// A logged-in session. It connects again after the server closed an idle connection.
 pub struct Api {
     http: Http,
@@ -40,6 +43,37 @@ impl Api {
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
         let body = self.text(path).await?;
         serde_json::from_slice(&body).with_context(|| format!("the answer to {path}"))
+    }
+
+    /// POSTs JSON; the answer's body.
+    pub async fn post(&mut self, path: &str, body: &str) -> Result<Bytes> {
+        let headers =
+            [("authorization", self.bearer.as_str()), ("content-type", "application/json")];
+        self.http.call(Method::POST, path, &headers, body.to_owned()).await
+    }
+
+    /// The series of a range selector such as `up[1h]` with their samples, seconds and values.
+    pub async fn range(&mut self, expression: &str) -> Result<Vec<(Labels, Vec<(f64, f64)>)>> {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            data: Data,
+        }
+        #[derive(serde::Deserialize)]
+        struct Data {
+            result: Vec<Series>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Series {
+            metric: Labels,
+            values: Vec<(f64, String)>,
+        }
+        let query: String = expression.bytes().map(|b| format!("%{b:02X}")).collect();
+        let answer: Answer = self.get(&format!("/prometheus/api/v1/query?query={query}")).await?;
+        let parse = |s: Series| {
+            let values = s.values.into_iter().map(|(at, v)| Ok((at, v.parse()?)));
+            Ok((s.metric, values.collect::<Result<_>>()?))
+        };
+        answer.data.result.into_iter().map(parse).collect()
     }
 
     /// The sum of a family's values in `/metrics`.

@@ -9,15 +9,24 @@ use tokio_postgres::Row;
 
 // A row of pg_stat_wal_receiver without a status is one that the account may not see: unknown, not down. The lag is 0
 // only while the receiver streams; without it nobody knows what the primary has written since.
+//
+// The primary sends whole pages, so what a crashed one sent often ends within a record, and replay never reaches the last
+// received byte. It is finished all the same when the startup process waits for more (names of PostgreSQL 13 and later; 10
+// to 12 say RecoveryWalAll).
 const SQL: &str = "\
 SELECT pg_is_in_recovery(),
        CASE WHEN r.pid IS NULL THEN 0 WHEN r.status = 'streaming' THEN 1
             WHEN r.status IS NOT NULL THEN 0 END::float8,
        CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() END::int4::float8,
-       (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn())::int4::float8,
-       CASE WHEN r.status = 'streaming' AND pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() THEN 0
+       f.finished::int4::float8,
+       CASE WHEN r.status = 'streaming' AND f.finished THEN 0
             ELSE greatest(0, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())) END::float8
-  FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver r ON true";
+  FROM (SELECT pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()
+               OR pg_last_wal_receive_lsn() IS NOT NULL AND EXISTS (
+                  SELECT FROM pg_stat_activity WHERE backend_type = 'startup'
+                     AND wait_event IN ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval', 'RecoveryWalAll'))
+               AS finished) f
+  LEFT JOIN pg_stat_wal_receiver r ON true";
 
 static IS_REPLICA: Metric = gauge(
     "pg_replication_is_replica",
@@ -43,8 +52,9 @@ static REPLAY_PAUSED: Metric = gauge(
 static REPLAY_FINISHED: Metric = gauge(
     "wardround_pg_replay_finished",
     Unit::None,
-    "1 when everything that was received is replayed. Only on a standby that has received something.",
-    "pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()",
+    "1 when everything that was received is replayed, an unfinished last record left out. Only on a standby that has \
+     received something.",
+    "pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), or wait_event of the startup process",
 );
 
 static LAG: Metric = gauge(

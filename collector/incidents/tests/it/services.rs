@@ -41,6 +41,28 @@ fn predicates_decide_the_level() {
     world.run(&format!("{UNFIT}\n10 incidents 0"));
 }
 
+/// Scenario: replication breaks 59, 60, 61 s before the primary fails, and in the moment it fails; all that was received is
+/// replayed. Guarantees: up to the contract's lag of 60 s the standby is usable, beyond it is not.
+#[test]
+fn a_standby_that_stopped_following_is_not_usable() {
+    for (broken, want) in [
+        (105, "db.down_standby_usable L2"),
+        (46, "db.down_standby_usable L2"),
+        (45, "db.down_standby_usable L2"),
+        (44, "db.down L1"),
+    ] {
+        let mut world = healthy();
+        world.run(&format!(
+            "{broken} breach db.replication host=db2 instance=db2:5432
+             105 breach core.service_up host=db1 instance=db1:5432 service=挂号
+             105 breach core.service_up host=db2 instance=db1:5432 service=挂号
+             105 breach db.instance_up host=db1 instance=db1:5432
+             105 breach db.instance_up host=db2 instance=db1:5432
+             108 want 1 {want} open breached"
+        ));
+    }
+}
+
 /// Scenario: no core service declared. Guarantees: `core_stopped` is `db_down`.
 #[test]
 fn without_core_services_the_database_decides() {

@@ -52,7 +52,9 @@ impl Cells {
         &mut cell.expect("a cell is never taken away").machine
     }
 
+    /// Judges absence, in order of rule and subject: the order in which cells came to be is not kept over a restart.
     pub(super) fn tick(&mut self, plans: &Plans, now: Timestamp, out: &mut Vec<Finding>) {
+        let before = out.len();
         for cell in &mut self.cells {
             let Some(plan) = plans.get(cell.rule) else {
                 continue;
@@ -60,6 +62,9 @@ impl Cells {
             if let Some(change) = cell.machine.tick(&plan.terms, now) {
                 out.push(change.finding(&plan.id, &cell.subject, now));
             }
+        }
+        if let Some(found) = out.get_mut(before..) {
+            found.sort_by(|a, b| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)));
         }
     }
 
