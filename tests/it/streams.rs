@@ -38,10 +38,11 @@ fn a_killed_collector_keeps_every_formula() {
     let mut acts = Acts::default();
     for _ in 0..kills() {
         chance.pass(300, 1_500);
-        // The act races with the kill: what was answered must stand, what was not may.
-        let session = collector.session("wang", &password);
-        let act = runtime.spawn(async move { acknowledge_one(session.await.ok()?).await });
-        chance.pass(1, 80);
+        let mut api = runtime.block_on(collector.session("wang", &password)).unwrap();
+        acts.answered.extend(runtime.block_on(acknowledge_one(&mut api)));
+        // This one races with the kill: what was answered must stand, what was not may.
+        let act = runtime.spawn(async move { acknowledge_one(&mut api).await });
+        chance.pass(1, 30);
         collector.kill();
         acts.answered.extend(runtime.block_on(act).unwrap());
         collector.restart();
@@ -59,6 +60,7 @@ fn a_killed_collector_keeps_every_formula() {
         offered.iter().map(BTreeSet::len).sum::<usize>(),
         acts.answered.len()
     );
+    assert!(!acts.answered.is_empty(), "no act was answered at all");
     runtime.block_on(acts.expect_kept(&mut api));
     drop(streams);
     collector.stop();
@@ -103,7 +105,7 @@ struct Note {
 }
 
 /// Acknowledges the newest open incident; its number once that was answered.
-async fn acknowledge_one(mut api: Api) -> Option<String> {
+async fn acknowledge_one(api: &mut Api) -> Option<String> {
     let page: Page = api.get("/api/v1/incidents?state=open&limit=1").await.ok()?;
     let id = page.incidents.into_iter().next()?.id;
     api.post(&format!("/api/v1/incidents/{id}/acknowledge"), "").await.ok()?;
@@ -126,9 +128,10 @@ async fn expect_formulas(api: &mut Api, node: u32, ticks: &BTreeSet<i64>) {
         let distinct: BTreeMap<i64, f64> = stored.iter().copied().collect();
         assert_eq!(distinct.len(), stored.len(), "a sample of node {node} is there twice");
         let same = expected.len() == distinct.len()
-            && expected.iter().zip(&distinct).all(|(a, b)| {
-                a.0 == b.0 && a.1.to_bits() == b.1.to_bits()
-            });
+            && expected
+                .iter()
+                .zip(&distinct)
+                .all(|(a, b)| a.0 == b.0 && a.1.to_bits() == b.1.to_bits());
         if !same {
             let missing: Vec<_> = expected.keys().filter(|at| !distinct.contains_key(at)).collect();
             let wrong: Vec<_> = distinct

@@ -316,9 +316,7 @@ async fn an_unfinished_last_record_is_not_waited_for() {
     let standby = primary.standby();
     let mut below = Watch::instance(&standby, "");
     let (writer, reader) = (primary.admin().await, standby.admin().await);
-    below
-        .until("a streaming standby", |w| w.shows(&[("wardround_pg_wal_receiver_up", 1.0)]))
-        .await;
+    below.until("a streaming standby", |w| w.shows(&[("wardround_pg_wal_receiver_up", 1.0)])).await;
     // Nobody waits for this record of many pages, so only its whole pages are written and sent.
     let message = "BEGIN; SELECT pg_logical_emit_message(false, 't', repeat('x', 100000))";
     writer.batch_execute(message).await.unwrap();

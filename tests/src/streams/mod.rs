@@ -118,9 +118,8 @@ fn batch(node: u32, tick: i64) -> Batch {
 }
 
 fn catalog() -> Catalog {
-    let mut series: Vec<SeriesDef> = (0..SERIES)
-        .map(|n| definition(n + 1, "formula", &[("series", &n.to_string())]))
-        .collect();
+    let mut series: Vec<SeriesDef> =
+        (0..SERIES).map(|n| definition(n + 1, "formula", &[("series", &n.to_string())])).collect();
     let labels = [("device", "/dev/sdb"), ("fstype", "ext4"), ("mountpoint", "/data")];
     series.push(definition(SERIES + 1, "node_filesystem_avail_bytes", &labels));
     series.push(definition(SERIES + 2, "node_filesystem_size_bytes", &labels));

@@ -302,8 +302,7 @@ fn a_tick_finds_in_the_same_order_after_a_restart() {
     whole.round(secs(0), &[(SeriesId(0), 1.0)], &mut out);
     whole.round(secs(1), &[(SeriesId(1), 1.0)], &mut out);
     let bytes = rmp_serde::to_vec_named(&whole.snapshot()).unwrap();
-    let mut second =
-        Evaluator::restore(pack(), &contract, rmp_serde::from_slice(&bytes).unwrap());
+    let mut second = Evaluator::restore(pack(), &contract, rmp_serde::from_slice(&bytes).unwrap());
     define(&mut second, &all);
     let absent = |evaluator: &mut Evaluator| {
         let mut found = Vec::new();
