@@ -20,7 +20,8 @@ pub fn time_of(tick: i64) -> Timestamp {
 
 /// The value of a series at a tick; `None` where it has no sample. Each series meets another way of encoding.
 pub fn value(node: u32, series: u32, tick: i64) -> Option<f64> {
-    let mixed = mix(u64::from(node) << 40 ^ u64::from(series) << 32 ^ tick.unsigned_abs());
+    let seed = (u64::from(node) << 40) ^ (u64::from(series) << 32) ^ tick.unsigned_abs();
+    let mixed = mix(seed);
     Some(match series {
         // A counter.
         0 => (tick * i64::from(node + 1)) as f64,
@@ -34,21 +35,22 @@ pub fn value(node: u32, series: u32, tick: i64) -> Option<f64> {
         4 if mixed.is_multiple_of(5) => return None,
         4 => (mixed % 1_000) as f64 / 8.0,
         // Both signs and wild exponents.
-        _ => f64::from_bits(mixed & !(0x7ff << 52) | (1_023 - 200 + mixed % 400) << 52),
+        _ => f64::from_bits((mixed & !(0x7ff << 52)) | ((1_023 - 200 + mixed % 400) << 52)),
     })
 }
 
 /// Free share of the node's file system, in percent: below the standard's 20 % in some spans of five seconds, so that
 /// incidents come and go.
 pub fn free_percent(node: u32, tick: i64) -> f64 {
-    let span = mix(u64::from(node) << 40 ^ 99 << 32 ^ tick.unsigned_abs() / 50);
+    let seed = (u64::from(node) << 40) ^ (99 << 32) ^ (tick.unsigned_abs() / 50);
+    let span = mix(seed);
     if span.is_multiple_of(3) { 10.0 } else { 60.0 }
 }
 
 /// SplitMix64.
 fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
