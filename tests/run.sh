@@ -17,12 +17,28 @@ timed() { # name, command...
 }
 
 timed "build" cargo build --workspace --all-targets --locked
+# Every test program as cargo built it for the whole workspace: asking cargo crate by crate would build the dependencies
+# again for each crate's own choice of features.
+programs=$(cargo test --workspace --no-run --locked --message-format=json 2>/dev/null | node -e '
+    for (const line of require("fs").readFileSync(0, "utf8").split("\n").filter(Boolean)) {
+        const built = JSON.parse(line);
+        if (built.executable && built.profile?.test) console.log(`${require("path").dirname(built.manifest_path)}\t${built.executable}`);
+    }')
+suite() { # crate's folder, arguments...
+    local folder=$1 status=0
+    shift
+    while IFS=$'\t' read -r home program; do
+        [ "$home" = "$PWD/$folder" ] || continue
+        (cd "$home" && CARGO_MANIFEST_DIR=$home "$program" "$@" </dev/null) || status=1
+    done <<<"$programs"
+    return $status
+}
 for crate in $(sed -n 's/^    "\(.*\)",$/\1/p' Cargo.toml); do
     [ "$crate" = tests ] && continue
-    timed "$crate" cargo test --locked -q -p "${crate//\//-}"
+    timed "$crate" suite "$crate" --quiet
 done
 # Whole daemons with real faults judge the machine's own load: one after the other.
-timed "tests" cargo test --locked -p tests -- --test-threads=1 --nocapture
+timed "tests" suite tests --test-threads=1 --nocapture
 
 printf '\ntime per suite:\n'
 printf '%s\n' "${times[@]}"
