@@ -1,7 +1,8 @@
 //! Brings the spool to disk, on a thread of its own: neither the rounds nor the session ever wait for the disk.
 //!
-//! A sync follows at once on the round that was written, unless the last one began a moment ago: with a round a second
-//! each is synced as it comes, and the thread needs no timer.
+//! While a session is open a round is synced only when the collector has not confirmed it by the next one: what it has
+//! confirmed is on its disk. Without a session a sync follows at once on the round that was written, unless the last one
+//! began a moment ago: with a round a second each is synced as it comes, and the thread needs no timer.
 
 use crate::link::chain;
 use crate::spool::SpoolError;
@@ -12,8 +13,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Between the beginnings of two syncs: rounds that come closer together share one. With it a written record waits for
-/// less than a second, which is what a loss of power costs.
+/// Between the beginnings of two syncs: rounds that come closer together share one. With it a record that nobody has
+/// confirmed waits for a second or so, which is what a loss of power costs.
 const SPACING: Duration = Duration::from_millis(750);
 
 /// Stack of the thread, which makes a few file calls.

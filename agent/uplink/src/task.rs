@@ -93,6 +93,9 @@ fn note_failure(shared: &Shared, failure: String, wait: Duration) {
     state.connected = false;
     state.offset = None;
     state.last_failure = Some(failure);
+    drop(state);
+    // What it left unconfirmed waited for the collector only.
+    shared.sync_if_needed();
 }
 
 /// Ready when the task is to stop, also when whoever would say so is gone.

@@ -89,7 +89,9 @@ impl Uplink {
     /// be written again; one that breaks the contract never gets a number.
     pub fn offer(&self, catalog: Option<&Catalog>, batch: &Batch) -> Result<Seq, OfferError> {
         let mut state = self.0.lock();
-        let State { spool, encoder, delta, .. } = &mut *state;
+        let State { spool, encoder, delta, connected, .. } = &mut *state;
+        // What the collector has confirmed is on its disk; a round it has not confirmed by the next one is synced here.
+        let is_due = !*connected || spool.needs_sync();
         if let Some(catalog) = catalog
             && let Some(message) = spool.extend_catalog(catalog)?
         {
@@ -106,8 +108,9 @@ impl Uplink {
         let seq = spool.push(BatchRecord { generation: batch.generation, first, last, body })?;
         drop(state);
         self.0.bell.notify_one();
-        // A full place means that an order waits already.
-        let _waits_already = self.0.syncs.try_send(Order::Sync).is_err();
+        if is_due {
+            self.0.order_sync();
+        }
         Ok(seq)
     }
 
@@ -163,6 +166,19 @@ impl Shared {
         };
         let synced = AtomicBool::new(false);
         Ok(Self { config, clock, bell: Notify::new(), syncs, state: Mutex::new(state), synced })
+    }
+
+    /// Has the spool brought to disk soon.
+    pub(crate) fn order_sync(&self) {
+        // A full place means that an order waits already.
+        let _waits_already = self.syncs.try_send(Order::Sync).is_err();
+    }
+
+    /// Has the spool brought to disk soon if anything in it is on no disk yet: when no round comes that would look.
+    pub(crate) fn sync_if_needed(&self) {
+        if self.lock().spool.needs_sync() {
+            self.order_sync();
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -188,7 +188,11 @@ impl<'a> Session<'a> {
                 Event::Down(Err(status)) => {
                     Err(End::Lost(call_failure(&self.shared.config.address, &status)))
                 }
-                Event::Beat => self.beat().map(|()| work),
+                Event::Beat => {
+                    // No round has come for a while that would look whether the one before is safe.
+                    self.shared.sync_if_needed();
+                    self.beat().map(|()| work)
+                }
                 Event::Room(true) => self.send_next(),
                 // The connection is gone; why is told in the other direction.
                 Event::Room(false) => Ok(false),
@@ -273,13 +277,14 @@ impl<'a> Session<'a> {
     }
 
     /// Sends the next heartbeat together with a round: one write on the connection and one wake-up of both ends instead of
-    /// two. The timer is for when no round comes.
+    /// two. The timer is for when no round comes, and runs for three periods: a timer that is moved on still wakes the
+    /// thread at its old time.
     fn beat_along(&mut self, beats: &mut Interval) -> Result<(), End> {
         let period = self.welcome.heartbeat;
         if self.shared.clock.boot().since(self.beaten) < period / 2 {
             return Ok(());
         }
-        beats.reset_after(period + period / 4);
+        beats.reset_after(period * 3);
         self.beat()
     }
 

@@ -1,5 +1,6 @@
 //! File calls for the spool's journal that never wait for the disk's confirmation: what should be synced is noted, and a
-//! background task syncs it each second. A node that loses power loses at most that second, and says so.
+//! background task syncs it when the spool needs that, at most each second. A node that loses power loses at most that
+//! second of what the collector has not confirmed, and says so.
 //!
 //! A file is removed only after what was written before its removal is on disk, so that a declared loss is never less
 //! durable than the loss.
@@ -60,6 +61,12 @@ impl LazySync {
             }
         }
         dir.map_or(Ok(()), |dir| self.io.sync_dir(&dir)).and(result)
+    }
+
+    /// Whether a file is to be removed.
+    pub(crate) fn has_removals(&self) -> bool {
+        let pending = self.lock();
+        !pending.removals.is_empty() || !pending.doomed.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {

@@ -1,8 +1,9 @@
 //! The spool: every batch and declared loss of this node that the collector has not confirmed, bounded, on disk.
 //!
 //! A record's sequence number is its number in the journal. A record is in the file (it survives the death of the
-//! process) before it may be sent; it is on disk about a second later. Numbers are never reused: after a loss of power
-//! the numbers that were promised are skipped and declared lost.
+//! process) before it may be sent; about a second later it is on a disk (it survives a loss of power): on the collector's
+//! when that has confirmed it by then, else on this one. Numbers are never reused: after a loss of power the numbers that
+//! were promised are skipped and declared lost.
 
 mod catalog_file;
 mod dump;
@@ -54,6 +55,8 @@ pub(crate) struct Spool {
     digest: CatalogDigest,
     /// Numbers below `next` that need not be sent: confirmed by the collector, or declared lost.
     settled: SeqSet,
+    /// Records below were handed to a sync.
+    synced_to: Seq,
     /// The latest records, in order.
     recent: VecDeque<(Seq, Record)>,
     recent_bytes: usize,
@@ -261,14 +264,28 @@ impl Spool {
         all.into_iter().flat_map(|range| self.unsettled(range)).collect()
     }
 
+    /// Whether there is anything that only a sync makes safe: a record that is on no disk for sure, a loss that is still
+    /// owed, a file to be removed after what was written before, or a promise of numbers that runs low. What the collector
+    /// has confirmed is on its disk.
+    pub(crate) fn needs_sync(&self) -> bool {
+        self.next_unsettled(self.synced_to).is_some()
+            || !self.owed.is_empty()
+            || self.lazy.has_removals()
+            || self.promise_is_low()
+    }
+
+    fn promise_is_low(&self) -> bool {
+        self.next().0 + RESERVE / 2 > self.stream.reserved
+    }
+
     /// Hands everything that waits in memory to the kernel and returns what must be synced, together with the stream
     /// file when its promise runs low. Sync it without holding the spool.
     pub(crate) fn prepare_sync(&mut self) -> Result<SyncWork, SpoolError> {
         self.write_owed();
         self.log.sync()?;
-        let next = self.next().0;
-        let low = next + RESERVE / 2 > self.stream.reserved;
-        let stream = low.then(|| Stream { reserved: next + RESERVE, ..self.stream.clone() });
+        self.synced_to = self.next();
+        let reserved = self.next().0 + RESERVE;
+        let stream = self.promise_is_low().then(|| Stream { reserved, ..self.stream.clone() });
         if let Some(stream) = &stream {
             self.stream = stream.clone();
         }

@@ -53,6 +53,7 @@ impl Spool {
         let mut spool = Self {
             dir: dir.to_owned(),
             unconfirmed_from: Some(Seq(log.next().0)),
+            synced_to: Seq(log.next().0),
             log,
             lazy,
             limits,

@@ -252,6 +252,49 @@ fn numbers_the_collector_holds_are_not_used_again() {
     }
 }
 
+/// Scenario: rounds that are confirmed in time, left unconfirmed, and synced; numbers that come near the end of their
+/// promise; segments that are no longer needed. Guarantees: a sync is asked for exactly while there is something on no
+/// disk, or something that only a sync brings about.
+#[test]
+fn a_sync_is_for_what_is_on_no_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, mut model) = (open(dir.path(), 1), Model::default());
+    let ack = |spool: &mut Spool, from: u64, to: u64| {
+        spool.ack(&range_set(SeqRange { from: Seq(from), to: Seq(to) })).unwrap();
+    };
+    let sync = |spool: &mut Spool| spool.prepare_sync().unwrap().run().unwrap();
+    assert!(!spool.needs_sync());
+    model.push(&mut spool, 8);
+    assert!(spool.needs_sync());
+    ack(&mut spool, 1, 1);
+    assert!(!spool.needs_sync(), "it is on the collector's disk");
+    model.push(&mut spool, 8);
+    model.push(&mut spool, 8);
+    ack(&mut spool, 3, 3);
+    assert!(spool.needs_sync(), "2 is on no disk");
+    sync(&mut spool);
+    assert!(!spool.needs_sync(), "2 is on this disk");
+
+    while !spool.promise_is_low() {
+        assert!(!spool.needs_sync());
+        model.push(&mut spool, 8);
+        let last = spool.next().0 - 1;
+        ack(&mut spool, last, last);
+    }
+    assert!(spool.needs_sync(), "no number beyond the promise may be given");
+    sync(&mut spool);
+    assert!(!spool.needs_sync());
+
+    while spool.log.segments() < 2 {
+        model.push(&mut spool, 8_000);
+    }
+    let last = spool.next().0 - 1;
+    ack(&mut spool, 1, last);
+    assert!(spool.needs_sync(), "a segment is to be removed");
+    sync(&mut spool);
+    assert!(!spool.needs_sync());
+}
+
 /// Scenario: an outage that fills the budget several times over.
 /// Guarantees: the oldest records go; one declaration covers them all, with their times; the newest stay.
 #[test]

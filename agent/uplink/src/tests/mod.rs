@@ -5,3 +5,4 @@ mod collector;
 mod enroll;
 mod node;
 mod session;
+mod sync;
