@@ -5,9 +5,10 @@
 //! it waits for theirs, both for a short, fixed time. What comes later than that leaves at once as a batch of its own.
 
 use crate::batcher::{Batcher, Slot};
+use crate::clock_watch::ClockWatch;
 use agent_probe::Sink;
-use shared_model::{Batch, BootTime, Catalog, Timestamp};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use shared_model::{Batch, BootTime, Catalog, Clock, Event, Timestamp};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Readings of one tick leave no later than this after it for want of others of the same tick. A healthy database
@@ -22,6 +23,9 @@ const HANGS: Duration = Duration::from_millis(500);
 
 /// Takes a batch with the definitions it needs; never waits for network or disk. An error means that the batch is lost.
 pub(crate) type Offer = Box<dyn Fn(Option<&Catalog>, &Batch) -> Result<(), String> + Send>;
+
+/// Takes an event; never waits. An error means that it is lost.
+pub(crate) type Tell = Box<dyn Fn(Event) -> Result<(), String> + Send>;
 
 /// The catalog that the taker knows.
 pub(crate) type Known = Box<dyn Fn() -> Catalog + Send>;
@@ -41,6 +45,11 @@ struct Inner {
     batcher: Batcher,
     offer: Offer,
     known: Known,
+    tell: Tell,
+    clock: Arc<dyn Clock>,
+    clock_watch: ClockWatch,
+    /// When it was noticed last that somebody had set the wall clock.
+    stepped: Option<BootTime>,
     lost: u64,
     /// The last failure, so that a lasting one is logged once.
     failure: Option<String>,
@@ -53,11 +62,15 @@ struct Inner {
 
 impl Forwarder {
     /// Goes on numbering from what the taker knows.
-    pub(crate) fn new(offer: Offer, known: Known) -> Self {
+    pub(crate) fn new(offer: Offer, known: Known, tell: Tell, clock: Arc<dyn Clock>) -> Self {
         let inner = Inner {
             batcher: Batcher::restored(&known()),
             offer,
             known,
+            tell,
+            clock,
+            clock_watch: ClockWatch::default(),
+            stepped: None,
             lost: 0,
             failure: None,
             round: None,
@@ -94,11 +107,9 @@ impl Forwarder {
         readings: Option<(Timestamp, Slot, &Sink)>,
     ) {
         let mut inner = self.lock();
-        if let Some(due) = inner.seats.get_mut(seat.0) {
-            *due = next;
-        }
+        let due = inner.seats.get_mut(seat.0).map(|due| std::mem::replace(due, next));
         if let Some((time, slot, sink)) = readings {
-            inner.add(time, &[(slot, sink)]);
+            inner.add(due.unwrap_or(now), time, &[(slot, sink)]);
         }
         match inner.round.filter(|tick| is_gathering(*tick, now)) {
             Some(tick) if inner.awaits(tick) => {}
@@ -117,7 +128,7 @@ impl Forwarder {
         contents: &[(Slot, &Sink)],
     ) {
         let mut inner = self.lock();
-        inner.add(time, contents);
+        inner.add(tick, time, contents);
         let patience = tick.plus(GATHER).since(now);
         let waited = self.complete.wait_timeout_while(inner, patience, |inner| inner.awaits(tick));
         let (mut inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -156,14 +167,28 @@ impl Inner {
         self.seats.iter().any(|due| *due < tick.plus(GATHER) && due.plus(HANGS) > tick)
     }
 
-    fn add(&mut self, time: Timestamp, contents: &[(Slot, &Sink)]) {
+    /// Adds the readings of a round that was due at `due`. When the wall clock was set since the last readings came, an
+    /// event that says so goes before these; no batch mixes readings of the old clock with those of the new.
+    fn add(&mut self, due: BootTime, time: Timestamp, contents: &[(Slot, &Sink)]) {
         if self.is_shut {
             return;
         }
-        if self.batcher.holds(contents) {
+        if let Some(event) = self.clock_watch.look(self.clock.as_ref()) {
+            self.hand_over();
+            self.stepped = Some(event.boot);
+            if let Err(failure) = (self.tell)(event) {
+                tracing::error!(%failure, "a step of the clock could not be told");
+            }
+        }
+        // The time of such a round may have been read before the step.
+        let is_astride = self.stepped.is_some_and(|stepped| due < stepped);
+        if is_astride || self.batcher.holds(contents) {
             self.hand_over();
         }
         self.batcher.add(time, contents);
+        if is_astride {
+            self.hand_over();
+        }
     }
 
     /// Hands over the batch under way. Under the lock that numbered it: a catalog must arrive before any batch that is
@@ -195,8 +220,7 @@ impl Inner {
 pub(crate) mod tests {
     use super::*;
     use proto::apply_catalog;
-    use shared_model::{Kind, Metric, Unit};
-    use std::sync::Arc;
+    use shared_model::{EventContent, Kind, Metric, SimClock, Unit};
     use std::sync::atomic::{AtomicBool, Ordering};
 
     /// A taker that keeps everything, checked as the collector would.
@@ -204,6 +228,8 @@ pub(crate) mod tests {
     pub(crate) struct Taken {
         pub(crate) catalog: Catalog,
         pub(crate) batches: Vec<Batch>,
+        /// Events, and how many batches were there before each.
+        pub(crate) events: Vec<(usize, Event)>,
     }
 
     impl Taken {
@@ -233,6 +259,14 @@ pub(crate) mod tests {
 
     /// A forwarder to a taker that refuses everything while `refuse` is set.
     pub(crate) fn taker(refuse: &Arc<AtomicBool>) -> (Forwarder, Arc<Mutex<Taken>>) {
+        taker_with(refuse, Arc::new(SimClock::at(Timestamp::from_secs(1))))
+    }
+
+    /// [`taker`] with a clock that is watched.
+    fn taker_with(
+        refuse: &Arc<AtomicBool>,
+        clock: Arc<dyn Clock>,
+    ) -> (Forwarder, Arc<Mutex<Taken>>) {
         let taken = Arc::new(Mutex::new(Taken::default()));
         let (offered, known) = (Arc::clone(&taken), Arc::clone(&taken));
         let refuse = Arc::clone(refuse);
@@ -248,7 +282,46 @@ pub(crate) mod tests {
             Ok(())
         });
         let known: Known = Box::new(move || known.lock().unwrap().catalog.clone());
-        (Forwarder::new(offer, known), taken)
+        let told = Arc::clone(&taken);
+        let tell: Tell = Box::new(move |event| {
+            let mut taken = told.lock().unwrap();
+            let batches = taken.batches.len();
+            taken.events.push((batches, event));
+            Ok(())
+        });
+        (Forwarder::new(offer, known, tell, clock), taken)
+    }
+
+    /// Scenario: the wall clock is set an hour back while a slow probe's round is under way, which ends in the gathering of
+    /// the next fast round. Guarantees: an event with the step stands between the batches of the old clock and those of
+    /// the new, and each batch has the times of one clock.
+    #[test]
+    fn a_step_of_the_clock_parts_the_batches() {
+        let clock = Arc::new(SimClock::at(Timestamp::from_secs(10_000)));
+        let (forwarder, taken) = taker_with(&Arc::default(), Arc::clone(&clock) as Arc<dyn Clock>);
+        let slots = [forwarder.slot("node", ""), forwarder.slot("postgres", "")];
+        let tick = |n: u64| clock.boot().plus(Duration::from_secs(n));
+        let (first, second, third) = (tick(0), tick(1), tick(2));
+        let seat = forwarder.seat(third.plus(Duration::from_secs(9)));
+        forwarder.begin(first);
+        let (old, sink) = (clock.wall(), sink(1.0));
+        forwarder.end_round((first, second), clock.boot(), old, &[(slots[0], &sink)]);
+        forwarder.lock().seats[seat.0] = first;
+        clock.advance(Duration::from_secs(1));
+        clock.step_wall(Timestamp::from_secs(6_401));
+        let due = third.plus(Duration::from_secs(9));
+        forwarder.bring(seat, due, clock.boot(), Some((old, slots[1], &sink)));
+        forwarder.end_round((second, third), clock.boot(), clock.wall(), &[(slots[0], &sink)]);
+        clock.advance(Duration::from_secs(1));
+        let last = third.plus(Duration::from_secs(1));
+        forwarder.end_round((third, last), clock.boot(), clock.wall(), &[(slots[0], &sink)]);
+        let taken = taken.lock().unwrap();
+        let [(before, event)] = &taken.events[..] else { panic!("{:?}", taken.events) };
+        assert_eq!(*before, 1);
+        assert_eq!(event.content, EventContent::ClockStep { step_us: -3_600_000_000 });
+        let times = |batch: &Batch| batch.blocks.iter().flat_map(|b| b.times.clone()).collect();
+        let times: Vec<Vec<Timestamp>> = taken.batches.iter().map(times).collect();
+        assert_eq!(times, [10_000, 10_000, 6_401, 6_402].map(|s| vec![Timestamp::from_secs(s)]));
     }
 
     static UP: Metric =

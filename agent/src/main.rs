@@ -2,6 +2,7 @@
 //! shell, writes only to its own folder and takes no command from the network.
 
 mod batcher;
+mod clock_watch;
 mod commands;
 mod config;
 mod exposition;

@@ -58,5 +58,5 @@ macro_rules! variants {
     };
 }
 
-variants!(up: Batch, Heartbeat, Gap, Catalog, Hello, Goodbye);
+variants!(up: Batch, Heartbeat, Event, Gap, Catalog, Hello, Goodbye);
 variants!(down: Ack, Nack, HeartbeatReply, Welcome, Drain, Revoked);

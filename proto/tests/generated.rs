@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 4] = ["session", "batch", "catalog", "enrollment"];
+const FILES: [&str; 5] = ["session", "batch", "catalog", "enrollment", "event"];
 const GENERATED: &str = "wardround.agent.v1.rs";
 
 fn regenerate() -> std::io::Result<String> {

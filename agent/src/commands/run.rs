@@ -3,7 +3,7 @@
 use super::join::collector_address;
 use super::{VERSION, block_on};
 use crate::config::Config;
-use crate::forwarder::{Forwarder, Known, Offer};
+use crate::forwarder::{Forwarder, Known, Offer, Tell};
 use crate::lanes::{FastLane, NetworkLane, STACK_BYTES, SlowLane, Ward};
 use crate::own_metrics::{OwnMetrics, Status};
 use crate::report::Reports;
@@ -11,7 +11,7 @@ use crate::{plan, renewal};
 use agent_probe::Lane;
 use agent_uplink::{Uplink, UplinkConfig};
 use anyhow::{Context, bail};
-use shared_model::Clock;
+use shared_model::{Clock, Event, EventContent};
 use shared_runtime::telemetry::chain;
 use shared_runtime::tls::{NodeCredentials, client_config};
 use shared_runtime::{SystemClock, telemetry};
@@ -77,6 +77,8 @@ async fn agent(config: Config, stopped: oneshot::Receiver<()>) -> anyhow::Result
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let address = collector_address(&config)?;
     let (uplink, task) = start_uplink(&config, &address, &clock)?;
+    let content = EventContent::AgentStarted { version: VERSION.into() };
+    uplink.event(Event { at: clock.wall(), boot: clock.boot(), key: "".into(), content })?;
     let (stop_uplink, stop) = oneshot::channel::<()>();
     let mut sender = pin!(task.run(async move { drop(stop.await) }));
     let renewals = renewal::Renewal::new(
@@ -136,12 +138,15 @@ struct Lanes {
 impl Lanes {
     fn start(config: &Config, uplink: &Uplink, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let (offering, knowing, telling) = (uplink.clone(), uplink.clone(), uplink.clone());
+        let noting = uplink.clone();
         let offer: Offer = Box::new(move |catalog, batch| {
             offering.offer(catalog, batch).map(drop).map_err(|error| chain(&error))
         });
         let known: Known = Box::new(move || knowing.catalog());
         let status: Status = Box::new(move || telling.status());
-        let forwarder = Arc::new(Forwarder::new(offer, known));
+        let tell: Tell =
+            Box::new(move |event| noting.event(event).map(drop).map_err(|error| chain(&error)));
+        let forwarder = Arc::new(Forwarder::new(offer, known, tell, Arc::clone(clock)));
         let ward = Ward { forwarder: Arc::clone(&forwarder), clock: Arc::clone(clock) };
 
         let probes = plan::host_probes(config, None, clock);

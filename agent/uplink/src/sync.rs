@@ -9,6 +9,7 @@ use crate::spool::SpoolError;
 use crate::uplink::Shared;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -63,7 +64,8 @@ impl Drop for Syncer {
 fn run(shared: &Shared, orders: &Receiver<Order>) {
     let mut earliest = shared.clock.boot();
     while orders.recv() == Ok(Order::Sync) {
-        loop {
+        // An event does not wait. An urgent order that comes after this look finds its place in the channel free.
+        while !shared.urgent.swap(false, Ordering::AcqRel) {
             match orders.recv_timeout(earliest.since(shared.clock.boot())) {
                 Err(RecvTimeoutError::Timeout) => break,
                 Ok(Order::Sync) => {}

@@ -6,7 +6,7 @@ use crate::spool::{BatchRecord, OfferError, Spool, SpoolError, SpoolLimits};
 use crate::sync::Order;
 use proto::{BodyEncoder, ClockReading, wire};
 use rustls::ClientConfig;
-use shared_model::{Batch, Catalog, Clock, NodeIdentity, Seq, Timestamp};
+use shared_model::{Batch, Catalog, Clock, Event, NodeIdentity, Seq, Timestamp};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) bell: Notify,
     /// Told when there is something new to bring to disk.
     pub(crate) syncs: SyncSender<Order>,
+    /// What is to be brought to disk must not wait for more.
+    pub(crate) urgent: AtomicBool,
     state: Mutex<State>,
     synced: AtomicBool,
 }
@@ -114,6 +116,19 @@ impl Uplink {
         Ok(seq)
     }
 
+    /// Takes an event, and has it brought to disk at once instead of with the next second. Never waits for disk or network.
+    ///
+    /// # Errors
+    /// [`SpoolError`]: the event is lost.
+    pub fn event(&self, event: Event) -> Result<Seq, SpoolError> {
+        let seq = self.0.lock().spool.push_event(event)?;
+        self.0.bell.notify_one();
+        self.0.urgent.store(true, Ordering::Release);
+        // A full place means that an order waits already; whoever takes it sees that it is urgent.
+        let _waits_already = self.0.syncs.try_send(Order::Sync).is_err();
+        Ok(seq)
+    }
+
     /// The full catalog of the spool, from which a restarted agent goes on numbering its series and sets.
     pub fn catalog(&self) -> Catalog {
         self.0.lock().spool.catalog().clone()
@@ -165,7 +180,8 @@ impl Shared {
             outage: Outage::default(),
         };
         let synced = AtomicBool::new(false);
-        Ok(Self { config, clock, bell: Notify::new(), syncs, state: Mutex::new(state), synced })
+        let (bell, urgent) = (Notify::new(), AtomicBool::new(false));
+        Ok(Self { config, clock, bell, syncs, urgent, state: Mutex::new(state), synced })
     }
 
     /// Has the spool brought to disk soon.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proto::StreamId;
-use shared_model::{Batch, Catalog, Gap, Lane, NodeIdentity, Seq, SeqRange, SeqSet};
+use shared_model::{Batch, Catalog, Event, Gap, Lane, NodeIdentity, Seq, SeqRange, SeqSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
@@ -47,6 +47,15 @@ pub enum Inbound {
         seq: Seq,
         /// What is lost.
         gap: Gap,
+    },
+    /// Something that happened on the node.
+    Event {
+        /// Which session.
+        session: SessionId,
+        /// Its number.
+        seq: Seq,
+        /// What happened.
+        event: Event,
     },
     /// A sign of life without data.
     Heartbeat {

@@ -11,7 +11,8 @@ use prost::Message as _;
 use proto::wire::session_server::Session;
 use proto::wire::{self, Down, NackCode, Up};
 use proto::{
-    ClockReading, Hello, PROTOCOL, Welcome, clock_from_wire, down, gap_from_wire, ranges_to_wire,
+    ClockReading, Hello, PROTOCOL, Welcome, clock_from_wire, down, event_from_wire, gap_from_wire,
+    ranges_to_wire,
 };
 use shared_model::Clock;
 use std::sync::Arc;
@@ -240,6 +241,13 @@ impl Conversation {
                 let (seq, gap) = gap_from_wire(&gap).map_err(invalid)?;
                 self.tell(Inbound::Gap { session, seq, gap }).await
             }
+            wire::up::Message::Event(message) => match event_from_wire(&message) {
+                Ok((seq, event)) => self.tell(Inbound::Event { session, seq, event }).await,
+                Err(error) => {
+                    let why = shared_runtime::telemetry::chain(&error);
+                    self.nack(message.seq, NackCode::Invalid, why).await
+                }
+            },
             wire::up::Message::Heartbeat(beat) => {
                 let received_us = self.clock.wall().as_micros();
                 clock_from_wire("Heartbeat.clock", beat.clock.as_ref()).map_err(invalid)?;

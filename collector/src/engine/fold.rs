@@ -100,6 +100,12 @@ impl Fold {
                 }
                 self.heard(gap.source, gap.stamp)
             }
+            Record::Event(event) => {
+                if let Some(stream) = self.streams.get_mut(&event.source) {
+                    stream.acked.insert(event.seq);
+                }
+                self.heard(event.source, event.stamp)
+            }
             Record::Opened(opened) => {
                 if let Some(stream) = self.streams.get_mut(&opened.source) {
                     stream.session_no = opened.session_no;

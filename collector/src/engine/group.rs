@@ -1,7 +1,7 @@
 //! Staging: turns what sessions sent into journal records, and remembers whom to tell once they are on disk.
 
 use super::fold::Fold;
-use super::record::{BatchRecord, GapRecord, OpenedRecord, Record, Source};
+use super::record::{BatchRecord, EventRecord, GapRecord, OpenedRecord, Record, Source};
 use super::steady::Stamp;
 use collector_domain::{Act, ActRefused, Incident};
 use collector_ingest::{Acks, Inbound, Open, Opened, Refusal, SessionId};
@@ -101,6 +101,15 @@ impl Sessions {
                     return true;
                 }
                 let record = Record::Gap(GapRecord::new(stamp, live.source, seq, &gap));
+                let then = Then::Acknowledge(Arc::clone(&live.acks), seq);
+                out.push(Staged { record, decoded: None, then });
+            }
+            Inbound::Event { session, seq, event } => {
+                let Some(live) = self.live.get(&session) else { return false };
+                if duplicate(fold, live, seq) {
+                    return true;
+                }
+                let record = Record::Event(EventRecord::new(stamp, live.source, seq, &event));
                 let then = Then::Acknowledge(Arc::clone(&live.acks), seq);
                 out.push(Staged { record, decoded: None, then });
             }

@@ -3,12 +3,15 @@
 //! The journal's kind byte tells the record. Batches, which are nearly all of it, have a fixed little-endian head of 45
 //! bytes (source u32, seq u64, wall i64 µs, boot u64 µs, lane u8, generation u32, raw length u32, CRC32C u32, reserved u32)
 //! and then the compressed body as it came on the wire. The others are MessagePack maps.
+//!
+//! Kinds are on disk for ever: fields may be added with a default, never changed, and no number is used twice. 11, 12, 14
+//! and 15 are given to silences, deliveries, late evaluations and the collector's own observations; 16 and up are free.
 
 use super::steady::Stamp;
 use bytes::Bytes;
 use collector_domain::{Act, Contract, Topology};
 use serde::{Deserialize, Serialize};
-use shared_model::{BootTime, Gap, GapReason, Lane, NodeIdentity, Seq, SeqRange, Timestamp};
+use shared_model::{BootTime, Event, Gap, GapReason, Lane, NodeIdentity, Seq, SeqRange, Timestamp};
 
 const STARTED: u8 = 1;
 const SOURCE: u8 = 2;
@@ -20,6 +23,7 @@ const HEARTBEAT: u8 = 7;
 const CLOSED: u8 = 8;
 const TICK: u8 = 9;
 const ACTED: u8 = 10;
+const EVENT: u8 = 13;
 
 const BATCH_HEAD_BYTES: usize = 45;
 
@@ -36,6 +40,7 @@ pub(crate) enum Record {
     Closed { stamp: Stamp, source: u32, planned: bool },
     Tick(Stamp),
     Acted { stamp: Stamp, act: Act },
+    Event(EventRecord),
 }
 
 /// The collector started: from here on this contract and topology hold.
@@ -82,6 +87,20 @@ pub(crate) struct GapRecord {
     last: Option<Timestamp>,
 }
 
+/// Something that happened on a node.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct EventRecord {
+    pub(crate) stamp: Stamp,
+    pub(crate) source: u32,
+    pub(crate) seq: Seq,
+    at: Timestamp,
+    boot: BootTime,
+    key: String,
+    /// Kind and body as on the wire, so that what this build does not know is kept for one that does.
+    kind: i32,
+    body: Vec<u8>,
+}
+
 /// A session was accepted.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct OpenedRecord {
@@ -101,6 +120,14 @@ impl GapRecord {
             GapReason::Refused => 4,
         };
         Self { stamp, source, seq, lost: gap.lost, reason, first: gap.first, last: gap.last }
+    }
+}
+
+impl EventRecord {
+    pub(crate) fn new(stamp: Stamp, source: u32, seq: Seq, event: &Event) -> Self {
+        let proto::wire::Event { kind, key, body, .. } = proto::event_to_wire(seq, event);
+        let (at, boot, body) = (event.at, event.boot, body.into());
+        Self { stamp, source, seq, at, boot, key, kind, body }
     }
 }
 
@@ -140,6 +167,7 @@ impl Record {
             Self::Closed { stamp, source, planned } => (CLOSED, pack(&(stamp, source, planned))),
             Self::Tick(stamp) => (TICK, pack(stamp)),
             Self::Acted { stamp, act } => (ACTED, pack(&(stamp, act))),
+            Self::Event(r) => (EVENT, pack(r)),
         }
     }
 
@@ -172,6 +200,7 @@ impl Record {
                 let (stamp, act) = unpack(kind, &payload)?;
                 Self::Acted { stamp, act }
             }
+            EVENT => Self::Event(unpack(kind, &payload)?),
             other => return Err(RecordError::Kind(other)),
         })
     }
@@ -239,9 +268,16 @@ fn unpack<'a, T: Deserialize<'a>>(kind: u8, payload: &'a [u8]) -> Result<T, Reco
 mod tests {
     use super::*;
     use collector_domain::IncidentId;
+    use shared_model::EventContent;
 
     fn stamp() -> Stamp {
         Stamp { wall: Timestamp::from_secs(5), boot: BootTime::from_micros(7) }
+    }
+
+    fn event(kind: i32) -> Event {
+        let content = EventContent::Other { kind, body: [0, 0xff].into() };
+        let (at, boot) = (Timestamp::from_secs(3), BootTime::from_micros(4));
+        Event { at, boot, key: "sda".into(), content }
     }
 
     fn samples() -> Vec<Record> {
@@ -289,6 +325,7 @@ mod tests {
             Record::Heartbeat { stamp: stamp(), source: 1, clock_offset_us: Some(-1) },
             Record::Closed { stamp: stamp(), source: 1, planned: true },
             Record::Tick(stamp()),
+            Record::Event(EventRecord::new(stamp(), 1, Seq(5), &event(77))),
             Record::Acted {
                 stamp: stamp(),
                 act: Act::Resolve {

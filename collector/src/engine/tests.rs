@@ -1,7 +1,7 @@
 //! The fold as a whole: a node's InfiniBand port goes down and comes back, told as journal records.
 
 use super::fold::{Fold, SampleSink};
-use super::record::{BatchRecord, OpenedRecord, Record, Source, Started};
+use super::record::{BatchRecord, EventRecord, OpenedRecord, Record, Source, Started};
 use super::state_file;
 use super::steady::Stamp;
 use collector_domain::{Act, Contract, Entry, EntryKind, IncidentId, Topology};
@@ -11,8 +11,8 @@ use collector_store::series::GroupId;
 use prost::Message as _;
 use shared_journal::Lsn;
 use shared_model::{
-    Batch, Block, BootTime, Catalog, Kind, Labels, Lane, NodeIdentity, Seq, SeriesDef, SeriesSet,
-    Timestamp, Unit,
+    Batch, Block, BootTime, Catalog, Event, EventContent, Kind, Labels, Lane, NodeIdentity, Seq,
+    SeriesDef, SeriesSet, Timestamp, Unit,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -172,6 +172,26 @@ fn state_and_tail_equal_the_whole() {
         entries.extend(run(&mut after, &mut sink, &records[cut..], cut));
         assert_eq!(entries, whole, "cut after record {cut}");
     }
+}
+
+/// Scenario: an event of a kind that is not known, twice, as after a lost acknowledgement. Guarantees: its number is marked
+/// once and kept over the state file; nothing is concluded from it.
+#[test]
+fn an_event_settles_its_number() {
+    let pack = Arc::new(Pack::builtin().unwrap());
+    let content = EventContent::Other { kind: 77, body: [1].into() };
+    let event = Event { at: stamp(9).wall, boot: stamp(9).boot, key: "x".into(), content };
+    let seq = Seq(900);
+    let mut records = story()[..4].to_vec();
+    records.extend([
+        Record::Event(EventRecord::new(stamp(9), 1, seq, &event)),
+        Record::Event(EventRecord::new(stamp(10), 1, seq, &event)),
+    ]);
+    let mut fold = fresh(&pack);
+    assert!(run(&mut fold, &mut Rows::default(), &records, 0).is_empty());
+    let fold = state_file::read(&state_file::write(&fold).unwrap(), &pack).unwrap();
+    let stream = &fold.streams[&1];
+    assert_eq!((stream.acked.count(), stream.acked.contains(seq)), (1, true));
 }
 
 /// Scenario: every batch comes twice, as after a lost acknowledgement. Guarantees: each row is stored once and nothing more is

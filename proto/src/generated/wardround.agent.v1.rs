@@ -211,16 +211,109 @@ impl Unit {
         }
     }
 }
+/// Something that happened on the node and is not a reading. Has a sequence number of its own and is acknowledged like a
+/// batch; the spool holds it in a reserve that batches cannot use up.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Event {
+    /// The number of the record in the agent's spool, at least 1, given once.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    /// Node's wall clock when it was noticed, microseconds UTC.
+    #[prost(sfixed64, tag = "2")]
+    pub at_us: i64,
+    /// Time since boot when it was noticed, microseconds.
+    #[prost(fixed64, tag = "3")]
+    pub boot_us: u64,
+    /// What kind of thing happened.
+    #[prost(enumeration = "EventKind", tag = "4")]
+    pub kind: i32,
+    /// What it happened to, empty for the node itself.
+    #[prost(string, tag = "5")]
+    pub key: ::prost::alloc::string::String,
+    /// A message of its own for each kind, encoded; empty for none.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub body: ::prost::bytes::Bytes,
+}
+/// The wall clock moved against the time since boot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClockStep {
+    /// New reading less the one that was due, microseconds: positive when the clock was set forward.
+    #[prost(sint64, tag = "1")]
+    pub step_us: i64,
+}
+/// The agent's program began.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgentStarted {
+    /// Its version.
+    #[prost(string, tag = "1")]
+    pub agent_version: ::prost::alloc::string::String,
+}
+/// The spool cannot write to its disk.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SpoolDegraded {
+    /// What the kernel said, in English.
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The spool writes to its disk again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SpoolRestored {
+    /// How long it could not, microseconds.
+    #[prost(uint64, tag = "1")]
+    pub degraded_us: u64,
+}
+/// What kind of thing happened; the content of Event.body stands with each. A number that the receiver does not know is
+/// kept as it is, never refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum EventKind {
+    /// Not used.
+    Unspecified = 0,
+    /// The node's wall clock was set; body: ClockStep.
+    ClockStep = 1,
+    /// The agent's program began; body: AgentStarted.
+    AgentStarted = 2,
+    /// The spool cannot write to its disk and goes on in memory; body: SpoolDegraded.
+    SpoolDegraded = 3,
+    /// The spool writes to its disk again; body: SpoolRestored.
+    SpoolRestored = 4,
+}
+impl EventKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EVENT_KIND_UNSPECIFIED",
+            Self::ClockStep => "EVENT_KIND_CLOCK_STEP",
+            Self::AgentStarted => "EVENT_KIND_AGENT_STARTED",
+            Self::SpoolDegraded => "EVENT_KIND_SPOOL_DEGRADED",
+            Self::SpoolRestored => "EVENT_KIND_SPOOL_RESTORED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EVENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "EVENT_KIND_CLOCK_STEP" => Some(Self::ClockStep),
+            "EVENT_KIND_AGENT_STARTED" => Some(Self::AgentStarted),
+            "EVENT_KIND_SPOOL_DEGRADED" => Some(Self::SpoolDegraded),
+            "EVENT_KIND_SPOOL_RESTORED" => Some(Self::SpoolRestored),
+            _ => None,
+        }
+    }
+}
 /// From the agent to the collector.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Up {
-    /// Exactly one is set; numbers below 16 take one byte. 3 is kept for events.
-    #[prost(oneof = "up::Message", tags = "1, 2, 4, 5, 6, 7")]
+    /// Exactly one is set; numbers below 16 take one byte.
+    #[prost(oneof = "up::Message", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub message: ::core::option::Option<up::Message>,
 }
 /// Nested message and enum types in `Up`.
 pub mod up {
-    /// Exactly one is set; numbers below 16 take one byte. 3 is kept for events.
+    /// Exactly one is set; numbers below 16 take one byte.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
         /// One round of readings.
@@ -229,6 +322,9 @@ pub mod up {
         /// Sign of life, and the exchange that measures the clocks.
         #[prost(message, tag = "2")]
         Heartbeat(super::Heartbeat),
+        /// Something that happened and is not a reading.
+        #[prost(message, tag = "3")]
+        Event(super::Event),
         /// A declared loss.
         #[prost(message, tag = "4")]
         Gap(super::Gap),

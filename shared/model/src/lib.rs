@@ -6,6 +6,7 @@
 mod account;
 mod batch;
 mod clause;
+mod event;
 mod identity;
 mod labels;
 mod level;
@@ -16,6 +17,7 @@ mod time;
 pub use account::AccountIdentity;
 pub use batch::{Batch, Block, Catalog, Gap, GapReason, Lane, SeriesDef, SeriesSet};
 pub use clause::{Clause, InvalidClause};
+pub use event::{Event, EventContent};
 pub use identity::{InvalidIdentity, NodeIdentity};
 pub use labels::{Labels, NAME};
 pub use level::{InvalidLevel, Level};

@@ -4,7 +4,7 @@
 use crate::link::chain;
 use crate::spool::{OfferError, Record};
 use crate::uplink::Shared;
-use proto::{gap_to_wire, up, wire};
+use proto::{event_to_wire, gap_to_wire, up, wire};
 use shared_journal::{Item, Reader};
 use shared_model::{GapReason, Lane, Seq, SeqRange};
 
@@ -103,6 +103,7 @@ impl Outbox {
                 up(wire::Batch::new(seq, lane, batch.generation, &batch.body))
             }
             Record::Gap(gap) => up(gap_to_wire(seq, &gap)),
+            Record::Event(event) => up(event_to_wire(seq, &event)),
         }
     }
 

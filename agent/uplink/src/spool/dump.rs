@@ -5,7 +5,7 @@ use super::stream::Stream;
 use super::{Record, SpoolError, catalog_file};
 use proto::{BodyDecoder, DecodeError, StreamId};
 use shared_journal::{Item, Lsn, Reader};
-use shared_model::{Batch, Catalog, Gap, Seq, SeqRange};
+use shared_model::{Batch, Catalog, Event, Gap, Seq, SeqRange};
 use std::path::{Path, PathBuf};
 
 /// What a spool holds, in order of numbers.
@@ -15,6 +15,8 @@ pub enum SpoolItem {
     Batch(Seq, Result<Batch, DecodeError>),
     /// A declared loss.
     Gap(Seq, Gap),
+    /// Something that happened.
+    Event(Seq, Event),
     /// Numbers without a readable record.
     Damaged(SeqRange),
 }
@@ -57,6 +59,7 @@ pub fn dump(
                     SpoolItem::Batch(seq, batch)
                 }
                 Some(Record::Gap(gap)) => SpoolItem::Gap(seq, gap),
+                Some(Record::Event(event)) => SpoolItem::Event(seq, event),
                 None => SpoolItem::Damaged(SeqRange { from: seq, to: seq }),
             }))
         }

@@ -79,7 +79,7 @@ impl Spool {
                     let (first, last) = times.unwrap_or((batch.first, batch.last));
                     times = Some((first.min(batch.first), last.max(batch.last)));
                 }
-                None => {}
+                Some(Record::Event(_)) | None => {}
             }
         }
         (gaps, times)

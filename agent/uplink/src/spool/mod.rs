@@ -31,7 +31,7 @@ pub(crate) use stream::sixteen;
 use proto::{CatalogDigest, CatalogVersion, StreamId, catalog_digest, wire};
 use record::clip;
 use shared_journal::{Item, JournalError, Log, Lsn, Reader};
-use shared_model::{Catalog, Gap, GapReason, Seq, SeqRange, SeqSet, Timestamp};
+use shared_model::{Catalog, Event, Gap, GapReason, Seq, SeqRange, SeqSet, Timestamp};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use stream::{RESERVE, Stream};
@@ -91,6 +91,13 @@ impl Spool {
             (missed.count, missed.last) = (missed.count + 1, last);
         }
         pushed
+    }
+
+    /// Takes an event and gives it its number, as [`Spool::push`] does for a batch.
+    pub(crate) fn push_event(&mut self, event: Event) -> Result<Seq, SpoolError> {
+        self.number_missed();
+        self.write_owed();
+        self.append(Record::Event(event))
     }
 
     /// What the collector has on disk. Frees what is no longer needed.
@@ -156,6 +163,7 @@ impl Spool {
         let times = match self.record(seq) {
             Some(Record::Batch(batch)) => Some((batch.first, batch.last)),
             Some(Record::Gap(_)) => return false,
+            Some(Record::Event(event)) => Some((event.at, event.at)),
             None => None,
         };
         self.declare(SeqRange { from: seq, to: seq }, GapReason::Refused, times);

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use prost::Message;
-use proto::{EncodedBody, gap_from_wire, gap_to_wire, wire};
-use shared_model::{Gap, Seq, SeqRange, Timestamp};
+use proto::{EncodedBody, event_from_wire, event_to_wire, gap_from_wire, gap_to_wire, wire};
+use shared_model::{Event, Gap, Seq, SeqRange, Timestamp};
 
 /// Journal kind of a batch.
 const BATCH: u8 = 1;
 /// Journal kind of a declared loss.
 const GAP: u8 = 2;
+/// Journal kind of an event.
+const EVENT: u8 = 3;
 
 /// Before the body of a batch: generation, raw length, checksum (4 bytes each), first and last time (8 bytes each), all
 /// little endian.
@@ -21,6 +23,8 @@ pub(crate) enum Record {
     Batch(BatchRecord),
     /// A declared loss.
     Gap(Gap),
+    /// Something that happened.
+    Event(Event),
 }
 
 /// An encoded batch and what is needed without decoding it.
@@ -52,6 +56,7 @@ impl Record {
             }
             // Its number is the journal's; the message needs one above the loss to be valid.
             Self::Gap(gap) => (GAP, gap_to_wire(Seq(gap.lost.to.0 + 1), gap).encode_to_vec()),
+            Self::Event(event) => (EVENT, event_to_wire(Seq(1), event).encode_to_vec()),
         }
     }
 
@@ -75,6 +80,10 @@ impl Record {
                 let message = wire::Gap::decode(payload.as_slice()).ok()?;
                 gap_from_wire(&message).ok().map(|(_, gap)| Self::Gap(gap))
             }
+            EVENT => {
+                let message = wire::Event::decode(payload.as_slice()).ok()?;
+                event_from_wire(&message).ok().map(|(_, event)| Self::Event(event))
+            }
             _ => None,
         }
     }
@@ -83,7 +92,7 @@ impl Record {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Batch(batch) => batch.body.zbody.len() + size_of::<Self>(),
-            Self::Gap(_) => size_of::<Self>(),
+            Self::Gap(_) | Self::Event(_) => size_of::<Self>(),
         }
     }
 }
@@ -97,7 +106,7 @@ pub(super) fn clip(range: SeqRange, from: Seq, to: Seq) -> Option<SeqRange> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use shared_model::GapReason;
+    use shared_model::{BootTime, EventContent, GapReason};
 
     proptest! {
         /// Scenario: any batch record. Guarantees: it comes back equal.
@@ -115,9 +124,19 @@ mod tests {
 
         /// Scenario: any bytes of any kind. Guarantees: an answer, never a panic.
         #[test]
-        fn any_bytes_are_answered(kind in 0u8..4, payload: Vec<u8>) {
+        fn any_bytes_are_answered(kind in 0u8..5, payload: Vec<u8>) {
             let _ignored = Record::decode(kind, payload).is_some();
         }
+    }
+
+    /// Scenario: an event. Guarantees: it comes back equal.
+    #[test]
+    fn events_round_trip() {
+        let (at, boot) = (Timestamp::from_secs(5), BootTime::from_micros(6));
+        let content = EventContent::ClockStep { step_us: -7 };
+        let record = Record::Event(Event { at, boot, key: "".into(), content });
+        let (kind, payload) = record.encode();
+        assert_eq!(Record::decode(kind, payload), Some(record));
     }
 
     /// Scenario: a declared loss. Guarantees: it comes back equal.

@@ -77,7 +77,7 @@ impl Model {
                 Some(Record::Batch(b)) => {
                     assert_eq!(self.given.get(&seq), Some(&token_of(b)), "{seq}");
                 }
-                Some(Record::Gap(_)) => assert_eq!(self.given.get(&seq), None, "{seq} is a loss"),
+                Some(_) => assert_eq!(self.given.get(&seq), None, "{seq} is no batch"),
                 None => assert!(covered.contains(seq), "{seq} is lost without a word"),
             }
         }

@@ -9,9 +9,9 @@ use proto::wire::session_server::{self, SessionServer};
 use proto::wire::up::Message as Up;
 use proto::{
     BodyDecoder, ClockReading, Hello, Welcome, apply_catalog, catalog_digest, decode_catalog, down,
-    gap_from_wire, ranges_to_wire, wire,
+    event_from_wire, gap_from_wire, ranges_to_wire, wire,
 };
-use shared_model::{Batch, Catalog, Clock, Gap, Lane, Seq, SeqRange, SeqSet};
+use shared_model::{Batch, Catalog, Clock, Event, Gap, Lane, Seq, SeqRange, SeqSet};
 use shared_runtime::SystemClock;
 use shared_runtime::tls::{Authority, server_config};
 use std::collections::{BTreeMap, VecDeque};
@@ -41,6 +41,7 @@ pub(super) struct State {
     /// Numbers of batches in order of arrival, duplicates included.
     pub(super) arrivals: Vec<Seq>,
     pub(super) gaps: BTreeMap<Seq, Gap>,
+    pub(super) events: BTreeMap<Seq, Event>,
     pub(super) settled: SeqSet,
     pub(super) heartbeats: Vec<wire::Heartbeat>,
     pub(super) goodbyes: usize,
@@ -226,6 +227,13 @@ impl Connection {
                 let (seq, gap) = gap_from_wire(&message).unwrap();
                 state.settled.insert_range(gap.lost);
                 state.gaps.insert(seq, gap);
+                answers.extend(self.keep(state, seq));
+            }
+            Up::Event(message) => {
+                let (seq, event) = event_from_wire(&message).unwrap();
+                if !state.settled.contains(seq) {
+                    state.events.insert(seq, event);
+                }
                 answers.extend(self.keep(state, seq));
             }
             Up::Heartbeat(beat) => {

@@ -5,7 +5,9 @@ use super::node::{Node, authority, catalog, credentials, credentials_trusting, d
 use crate::OfferError;
 use proto::wire::NackCode;
 use proto::{down, wire};
-use shared_model::{Batch, GapReason, Lane, Seq, SeqRange};
+use shared_model::{
+    Batch, BootTime, Event, EventContent, GapReason, Lane, Seq, SeqRange, Timestamp,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -300,4 +302,33 @@ async fn broken_offers_use_no_number() {
     let ragged = node.uplink.offer(Some(&catalog(1)), &ragged);
     assert!(matches!(ragged, Err(OfferError::Encode(_))), "{ragged:?}");
     assert_eq!(node.uplink.offer(None, &round(1)).unwrap(), Seq(1));
+}
+
+/// Scenario: events between rounds, and a cut connection that loses the acknowledgement of one.
+/// Guarantees: the events arrive under their numbers, once, and are settled like rounds.
+#[tokio::test]
+async fn events_go_the_way_of_batches() {
+    let (authority, _ca) = authority();
+    let collector = Collector::start(authority).await;
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start(dir.path(), &collector);
+    let event = |step_us| Event {
+        at: Timestamp::from_secs(7),
+        boot: BootTime::default(),
+        key: "".into(),
+        content: EventContent::ClockStep { step_us },
+    };
+    collector.state.send_modify(|s| s.cut_after = Some(1));
+    node.uplink.offer(Some(&catalog(1)), &round(1)).unwrap();
+    assert_eq!(node.uplink.event(event(1)).unwrap(), Seq(2));
+    node.uplink.offer(None, &round(2)).unwrap();
+    collector.wait("the rounds", |s| values(s) == [1, 2] && s.sessions == 2).await;
+    collector.wait("the event", |s| s.events.get(&Seq(2)) == Some(&event(1))).await;
+    assert_eq!(node.uplink.event(event(2)).unwrap(), Seq(4));
+    collector.wait("the second event", |s| s.events.len() == 2).await;
+    node.stop().await;
+    let state = collector.state.borrow();
+    let content: Vec<_> = state.events.values().map(|event| event.content.clone()).collect();
+    assert_eq!(content, [1, 2].map(|step_us| EventContent::ClockStep { step_us }));
+    assert_eq!(state.settled.ranges(), [SeqRange { from: Seq(1), to: Seq(4) }]);
 }
