@@ -9,6 +9,7 @@ declare -A programs=(
     [/usr/bin/setpriv]=util-linux
     [/usr/bin/cc]=gcc
     [/usr/bin/zstd]=zstd
+    [/sbin/ip]=iproute2
 )
 if [ "${1:-test}" = bench ]; then
     programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter

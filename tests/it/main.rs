@@ -7,7 +7,9 @@
     reason = "a failed step ends the test with its words"
 )]
 
+mod clocks;
 mod configuration;
+mod cut;
 mod faults;
 mod kills;
 mod refusals;

@@ -9,6 +9,9 @@ const REMEMBERED: usize = 64;
 /// A step of the node's wall clock within one exchange that makes it and the earlier ones useless, microseconds.
 const STEP_US: i64 = 1_000;
 
+/// A clock may be slewed by this share of the time between two exchanges, the most the kernel does.
+const SLEW_SHARE: i64 = 2_000;
+
 /// The node's two clocks at one moment, microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Moment {
@@ -31,6 +34,8 @@ pub(crate) struct Exchange {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClockOffset {
     exchanges: VecDeque<Exchange>,
+    /// When the last exchange returned.
+    last: Option<Moment>,
 }
 
 impl ClockOffset {
@@ -43,12 +48,15 @@ impl ClockOffset {
         answered: Timestamp,
         returned: Moment,
     ) {
-        let by_boot = returned.boot_us.saturating_sub(sent.boot_us);
-        let by_wall = returned.wall_us.saturating_sub(sent.wall_us);
-        if by_wall.saturating_sub(by_boot).saturating_abs() > STEP_US {
+        let last = self.last.replace(returned);
+        if last.is_some_and(|last| is_step(last, sent)) {
+            self.exchanges.clear();
+        }
+        if is_step(sent, returned) {
             self.exchanges.clear();
             return;
         }
+        let by_boot = returned.boot_us.saturating_sub(sent.boot_us);
         let (received, answered) = (received.as_micros(), answered.as_micros());
         let held = answered.saturating_sub(received);
         let Ok(round_trip_us) = u64::try_from(by_boot.saturating_sub(held)) else { return };
@@ -69,6 +77,14 @@ impl ClockOffset {
     pub(crate) fn best(&self) -> Option<Exchange> {
         self.exchanges.iter().min().copied()
     }
+}
+
+/// Whether the node's wall clock was set between two moments.
+fn is_step(before: Moment, after: Moment) -> bool {
+    let by_boot = after.boot_us.saturating_sub(before.boot_us);
+    let by_wall = after.wall_us.saturating_sub(before.wall_us);
+    let limit = STEP_US.saturating_add((by_boot / SLEW_SHARE).max(0));
+    by_wall.saturating_sub(by_boot).saturating_abs() > limit
 }
 
 #[cfg(test)]
@@ -120,5 +136,20 @@ mod tests {
         let stepped = Moment { wall_us: 9_000_000, boot_us: 20 };
         clock.record(moment(0), at(10), at(10), stepped);
         assert_eq!(clock.best(), None);
+    }
+
+    /// Scenario: a fast exchange, then the node's clock is set an hour forward between two exchanges, then slower ones.
+    /// Guarantees: the first exchange after the step tells the new offset, however fast the older ones were.
+    #[test]
+    fn a_step_between_exchanges_forgets_the_earlier_ones() {
+        const HOUR_US: i64 = 3_600_000_000;
+        let at = |us: i64| Timestamp::from_micros(1_000_000 + us);
+        let stepped = |us: i64| Moment { wall_us: 1_000_000 + us + HOUR_US, boot_us: us };
+        let mut clock = ClockOffset::default();
+        clock.record(moment(0), at(10), at(10), moment(20));
+        clock.record(moment(1_000_000), at(1_000_010), at(1_000_010), moment(1_000_020));
+        clock.record(stepped(2_000_000), at(2_000_400), at(2_000_400), stepped(2_000_800));
+        let best = Exchange { round_trip_us: 800, offset_us: -HOUR_US };
+        assert_eq!(clock.best(), Some(best));
     }
 }

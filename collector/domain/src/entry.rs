@@ -53,6 +53,9 @@ pub enum EntryKind {
         resolution_due: Timestamp,
         /// What was known when it was opened: predicates and witnesses, in words.
         evidence: Vec<String>,
+        /// Opened from data that arrived late: it lay in a spool while the node had no session.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
     },
     /// A finding was linked to it.
     Linked {
@@ -79,6 +82,20 @@ pub enum EntryKind {
         /// `clear`, `breached` or `unknown`.
         condition: crate::Condition,
         /// Event time.
+        at_event: Timestamp,
+        /// The value.
+        value: Option<f64>,
+    },
+    /// Data that arrived late shows where a check stood in the past. For the record and for downtime, which runs on event time:
+    /// it changes neither state nor condition.
+    LateCondition {
+        /// Rule of the check: the incident's own or one linked to it.
+        rule: Arc<str>,
+        /// Its subject.
+        subject: Labels,
+        /// `clear` or `breached`, from then on.
+        condition: crate::Condition,
+        /// Event time of the first sample that was so.
         at_event: Timestamp,
         /// The value.
         value: Option<f64>,

@@ -52,6 +52,10 @@ impl Machine {
             let assessment = assessments.get(service);
             return (service_condition(incident, assessment), now, None);
         }
+        if incident.late && !self.is_judged_live(incident) {
+            // What the late data showed last stands.
+            return (incident.condition, now, incident.value);
+        }
         let (condition, standing) = self.effective(&incident.cause, &incident.subject);
         let at_event = standing.filter(|s| s.condition == condition).map_or(now, |s| s.at);
         (condition, at_event, standing.and_then(|s| s.value))

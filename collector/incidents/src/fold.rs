@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Replays a whole ledger, oldest entry first. Titles and runbooks are taken from `rules`.
 ///
 /// State, level, cause, clocks, own condition, links and the handling record come out as the machine had them. Conditions and
-/// values of links, the last value and `late` are not in the ledger.
+/// values of links and the last value are not in the ledger.
 ///
 /// # Errors
 /// The first entry that no history can hold: see [`FoldError`].
@@ -107,6 +107,7 @@ fn opened(entry: &Entry, catalogue: &Catalogue) -> Option<Incident> {
         value,
         response_due,
         resolution_due,
+        late,
         ..
     } = &entry.kind
     else {
@@ -127,7 +128,7 @@ fn opened(entry: &Entry, catalogue: &Catalogue) -> Option<Incident> {
         state: IncidentState::Open,
         condition: Condition::Breached,
         value: *value,
-        late: false,
+        late: *late,
         clocks: started(*occurred, entry.at, *response_due, *resolution_due),
         links: Vec::new(),
         reopened: 0,
@@ -164,7 +165,9 @@ fn check(incident: &Incident, entry: &Entry) -> Result<(), FoldError> {
     let state = incident.state;
     let possible = match entry.kind {
         EntryKind::Opened { .. } => true,
-        EntryKind::Linked { .. } | EntryKind::Condition { .. } => state != Closed,
+        EntryKind::Linked { .. }
+        | EntryKind::Condition { .. }
+        | EntryKind::LateCondition { .. } => state != Closed,
         // A level never falls.
         EntryKind::Reclassified { level, .. } => state != Closed && level <= incident.level,
         EntryKind::Acknowledged { .. } | EntryKind::ResponseMissed => state == Open,
@@ -197,7 +200,7 @@ fn check(incident: &Incident, entry: &Entry) -> Result<(), FoldError> {
 fn change(incident: &mut Incident, entry: &Entry, catalogue: &Catalogue) {
     let at = entry.at;
     match &entry.kind {
-        EntryKind::Opened { .. } => {}
+        EntryKind::Opened { .. } | EntryKind::LateCondition { .. } => {}
         EntryKind::Linked { rule, subject } => link(incident, rule, subject, at),
         EntryKind::Reclassified { .. } => reclassify(incident, entry, catalogue),
         EntryKind::Condition { condition, value, .. } => {

@@ -135,6 +135,7 @@ impl Machine {
             occurred,
             value: assessment.value,
             evidence: assessment.view.words.clone(),
+            late: false,
         };
         self.open_or_adopt(run, opening, |i| symptoms.contains(&i.id))
     }

@@ -12,6 +12,7 @@ mod condition;
 mod explain;
 mod fold;
 mod follow;
+mod late;
 mod machine;
 mod notes;
 mod predicates;

@@ -122,7 +122,7 @@ impl Machine {
         run.entries
     }
 
-    fn start<'a>(&mut self, now: Timestamp, checks: &'a dyn Checks) -> Run<'a> {
+    pub(crate) fn start<'a>(&mut self, now: Timestamp, checks: &'a dyn Checks) -> Run<'a> {
         let now = self.advance(now);
         let mut run = Run { now, checks, entries: Vec::new() };
         self.settle_due(&mut run.entries, now);

@@ -21,9 +21,20 @@ pub(crate) fn note(incident: &mut Incident, entry: &Entry) {
 
 fn line(kind: &EntryKind) -> String {
     match kind {
-        EntryKind::Opened { cause, level, evidence, .. } => {
+        EntryKind::Opened { cause, level, evidence, late, .. } => {
             let evidence = evidence.join("; ");
-            format!("开立 {cause} {level} / opened: {evidence}")
+            let (zh, en) = if *late { ("（补传数据）", " from late data") } else { ("", "") };
+            format!("开立{zh} {cause} {level} / opened{en}: {evidence}")
+        }
+        EntryKind::LateCondition { rule, subject, condition, at_event, .. } => {
+            let (zh, en) = match condition {
+                Condition::Clear => ("正常", "clear"),
+                Condition::Breached => ("超限", "breached"),
+                Condition::Unknown => ("未知", "unknown"),
+            };
+            format!(
+                "补传数据显示自 {at_event} 起{zh}：{rule} {subject} / late data shows it {en} since then"
+            )
         }
         EntryKind::Linked { rule, subject } => {
             format!("关联 / linked: {rule} on {subject}")

@@ -23,6 +23,8 @@ pub(crate) struct Opening {
     pub(crate) occurred: Timestamp,
     pub(crate) value: Option<f64>,
     pub(crate) evidence: Vec<String>,
+    /// Opened from data that arrived late.
+    pub(crate) late: bool,
 }
 
 impl Machine {
@@ -56,11 +58,9 @@ impl Machine {
                     occurred: breach.since,
                     value: breach.value,
                     evidence: vec![words(breach)],
+                    late: run.now.since(breach.at) > LATE_AFTER,
                 };
-                let id = self.open_or_adopt(run, opening, |_| false);
-                if let Some(incident) = self.state.incidents.get_mut(&id) {
-                    incident.late |= run.now.since(breach.at) > LATE_AFTER;
-                }
+                self.open_or_adopt(run, opening, |_| false);
             }
         }
     }
@@ -96,7 +96,7 @@ impl Machine {
     }
 
     /// The unfinished incident, not yet in its watch, that explains this symptom.
-    fn explaining(&self, rule: &str, subject: &Labels) -> Option<IncidentId> {
+    pub(crate) fn explaining(&self, rule: &str, subject: &Labels) -> Option<IncidentId> {
         let explained = self.catalogue.rule(rule)?;
         self.unfinished()
             .filter(|i| i.state != IncidentState::Watching)
@@ -141,6 +141,8 @@ impl Machine {
             matches!(i.state, IncidentState::Open | IncidentState::Acknowledged)
                 && Cause::from_id(&i.cause).is_none()
                 && i.links.len() < LINKS_MAX
+                // What was over before it was found is nobody's symptom now.
+                && !(i.late && i.condition == Condition::Clear)
                 // A cause was there before its symptom was confirmed.
                 && opening.occurred <= i.clocks.detected
                 && (also(i) || self.is_symptom(i, &opening))
@@ -168,7 +170,7 @@ impl Machine {
         })
     }
 
-    fn open(&mut self, run: &mut Run<'_>, opening: Opening) -> IncidentId {
+    pub(crate) fn open(&mut self, run: &mut Run<'_>, opening: Opening) -> IncidentId {
         let id = self.next_number();
         let kind = EntryKind::Opened {
             cause: opening.cause,
@@ -180,6 +182,7 @@ impl Machine {
             response_due: run.now.plus(self.contract.response_limit(opening.level)),
             resolution_due: run.now.plus(self.contract.resolution_limit(opening.level)),
             evidence: opening.evidence,
+            late: opening.late,
         };
         self.record(run, id, kind);
         id

@@ -60,6 +60,7 @@ impl Machine {
                 occurred: silence.since,
                 value: silence.value,
                 evidence,
+                late: false,
             };
             self.open_or_adopt(run, opening, |_| false);
             return;

@@ -15,4 +15,4 @@ pub use inbound::{Acks, Inbound, Open, Opened, Refusal, SessionId};
 pub use peer::KnownNode;
 pub use proto::wire::RefusalCode;
 pub use server::router;
-pub use session::SessionService;
+pub use session::{RECONNECT_WINDOW, SessionService};

@@ -31,7 +31,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Nothing at all for this long: the peer is gone or half open.
 const SILENT_MAX: Duration = Duration::from_secs(30);
 /// Window over which agents come back after a lost session; enough for an appliance of 64 nodes.
-const RECONNECT_WINDOW: Duration = Duration::from_secs(1);
+pub const RECONNECT_WINDOW: Duration = Duration::from_secs(1);
 
 /// The service.
 pub struct SessionService {

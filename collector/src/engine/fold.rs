@@ -1,5 +1,7 @@
 //! The fold: `(state, record) -> (state, ledger entries)`. Deterministic and without I/O; where samples go is handed in.
 
+use super::late::Late;
+use super::observed::Column;
 use super::record::{BatchRecord, Record, Started};
 use super::source::{Columns, Stream, decode_catalog};
 use super::steady::{Stamp, Steady};
@@ -8,9 +10,14 @@ use collector_incidents::Machine;
 use collector_standards::{Evaluator, Pack};
 use collector_store::series::GroupId;
 use shared_journal::Lsn;
-use shared_model::{Batch, Catalog, Labels, SeqRange, Timestamp};
+use shared_model::{Batch, Catalog, Labels, Lane, Seq, SeqRange, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest an agent waits between attempts while it finds no collector. It doubles its waits, so that one which was down
+/// for less is found sooner.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Where the fold puts samples. Implemented over the series store; rows that are there already are ignored by it.
 pub(crate) trait SampleSink {
@@ -30,13 +37,34 @@ pub(crate) struct Fold {
     pub(crate) started: Option<Started>,
     /// Number of starts, which fences sessions of earlier runs.
     pub(crate) epoch: u64,
+    /// Nodes whose late data is on its way, by source.
+    pub(crate) late: BTreeMap<u32, Late>,
+    /// Series of the collector's own observations; `None` until one is bound after a restart.
+    pub(crate) observed: BTreeMap<Labels, Option<Column>>,
     pack: Arc<Pack>,
     series: HashMap<Labels, SeriesId>,
-    decoder: proto::BodyDecoder,
+    pub(super) decoder: proto::BodyDecoder,
     /// Samples of the batch that is being folded, with the instants at which they are judged.
-    samples: Vec<(Timestamp, SeriesId, f64)>,
-    row: Vec<(SeriesId, f64)>,
-    findings: Vec<Finding>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A sample with the instant at which it is judged.
+pub(crate) type Sample = (Timestamp, SeriesId, f64);
+
+/// Goes through samples in order of time. All of one instant are one row, whichever probe they came from, because a rule judges
+/// a subject once per instant.
+pub(super) fn rows(samples: &mut [Sample], mut judge: impl FnMut(Timestamp, &[(SeriesId, f64)])) {
+    if !samples.is_sorted_by_key(|(at, ..)| *at) {
+        samples.sort_by_key(|(at, ..)| *at);
+    }
+    let mut row = Vec::with_capacity(samples.len());
+    for instant in samples.chunk_by(|a, b| a.0 == b.0) {
+        let Some((at, ..)) = instant.first() else { continue };
+        row.clear();
+        row.extend(instant.iter().map(|&(_, id, value)| (id, value)));
+        judge(*at, &row);
+    }
 }
 
 /// What one record led to.
@@ -62,11 +90,12 @@ impl Fold {
             machine,
             started: None,
             epoch: 0,
+            late: BTreeMap::new(),
+            observed: BTreeMap::new(),
             pack,
             series: HashMap::new(),
             decoder: proto::BodyDecoder::new()?,
             samples: Vec::new(),
-            row: Vec::new(),
             findings: Vec::new(),
         })
     }
@@ -98,7 +127,9 @@ impl Fold {
                     stream.lost += gap.lost.count();
                     stream.acked.insert_range(gap.lost);
                 }
-                self.heard(gap.source, gap.stamp)
+                let mut folded = self.heard(gap.source, gap.stamp);
+                folded.entries.extend(self.advance_late(gap.source).entries);
+                folded
             }
             Record::Event(event) => {
                 if let Some(stream) = self.streams.get_mut(&event.source) {
@@ -112,6 +143,7 @@ impl Fold {
                     stream.agent_version.clone_from(&opened.agent_version);
                     stream.clock_offset_us = opened.clock_offset_us;
                     stream.open = true;
+                    stream.reopened = true;
                 }
                 self.heard(opened.source, opened.stamp)
             }
@@ -137,6 +169,7 @@ impl Fold {
                     Err(refused) => Folded { refused: Some(refused), ..Folded::default() },
                 }
             }
+            Record::Observed(observed) => self.observe(lsn, observed, sink),
         }
     }
 
@@ -150,16 +183,20 @@ impl Fold {
         for (source, catalog) in known {
             self.bind(source, &catalog, sink);
         }
+        self.bind_observed(sink);
     }
 
     fn start(&mut self, started: &Started, sink: &mut dyn SampleSink) -> Folded {
+        let before = self.now;
         self.now = self.steady.started(&started.boot_id, started.stamp);
+        let down = if self.epoch == 0 { Duration::ZERO } else { self.now.since(before) };
         self.epoch += 1;
         let changed =
             self.started.as_ref().is_none_or(|before| before.contract != started.contract);
         if changed {
             // Windows and `for` are part of the contract: what was pending under the old one starts anew.
             self.evaluator = Evaluator::new(Arc::clone(&self.pack), &started.contract);
+            self.late.clear();
             self.series.clear();
             self.bind_all(sink);
         }
@@ -168,7 +205,7 @@ impl Fold {
             started.contract.clone(),
             started.topology.clone(),
         );
-        self.evaluator.resumed(self.now);
+        self.evaluator.resumed(self.now, started.reconnect_window + down.min(BACKOFF_MAX));
         self.streams.values_mut().for_each(|s| s.open = false);
         self.started = Some(started.clone());
         Folded::default()
@@ -190,17 +227,14 @@ impl Fold {
 
     fn bind(&mut self, source: u32, catalog: &Catalog, sink: &mut dyn SampleSink) {
         let Some(stream) = self.streams.get_mut(&source) else { return };
-        for set in &catalog.sets {
-            let labels = stream.labels(catalog, set);
-            let mut series = Vec::with_capacity(labels.len());
-            for labels in &labels {
-                let next = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
-                let id = *self.series.entry(labels.clone()).or_insert_with(|| {
-                    self.evaluator.define(next, labels);
-                    next
-                });
-                series.push(id);
+        let node = stream.node.clone();
+        let sets: Vec<_> = catalog.sets.iter().map(|set| stream.labels(catalog, set)).collect();
+        for (set, labels) in catalog.sets.iter().zip(sets) {
+            let series: Vec<SeriesId> = labels.iter().map(|labels| self.define(labels)).collect();
+            if let Some(late) = self.late.get_mut(&source) {
+                series.iter().zip(&labels).for_each(|(id, l)| late.evaluator.define(*id, l));
             }
+            let Some(stream) = self.streams.get_mut(&source) else { return };
             if let Some(known) = stream.columns.get_mut(&set.id) {
                 known.series = series;
                 continue;
@@ -210,10 +244,19 @@ impl Fold {
                     stream.columns.insert(set.id, Columns { series, group });
                 }
                 Err(error) => {
-                    tracing::error!(node = %stream.node, set = set.id, error, "a set of series is not stored");
+                    tracing::error!(%node, set = set.id, error, "a set of series is not stored");
                 }
             }
         }
+    }
+
+    /// The number of a series within this run.
+    pub(super) fn define(&mut self, labels: &Labels) -> SeriesId {
+        let next = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
+        *self.series.entry(labels.clone()).or_insert_with(|| {
+            self.evaluator.define(next, labels);
+            next
+        })
     }
 
     fn batch(
@@ -248,36 +291,40 @@ impl Fold {
             }
         };
         stream.batches += 1;
-        self.samples.clear();
         for block in &batch.blocks {
             let Some(columns) = stream.columns.get(&block.set) else { continue };
             let width = columns.series.len().max(1);
             for (&at, values) in block.times.iter().zip(block.values.chunks(width)) {
                 sink.row(columns.group, at, values, lsn);
-                let judged_at = stream.judged_at(at);
-                let known = columns.series.iter().zip(values);
-                self.samples.extend(known.filter_map(|(&id, v)| Some((judged_at, id, (*v)?))));
             }
         }
+        let shift_us = stream.shift_us(record, batch, self.now, self.steady.ahead_us(record.stamp));
+        self.samples.clear();
+        stream.samples(batch, shift_us, self.now, &mut self.samples);
         folded.samples += self.samples.len() as u64;
-        self.judge();
-        folded.entries.extend(self.machine.findings(self.now, &self.findings, &self.evaluator));
+        let is_late = record.lane == Lane::Backfill;
+        let is_first = std::mem::take(&mut stream.reopened);
+        let before = SeqRange::new(Seq(1), Seq(record.seq.0.saturating_sub(1)));
+        if is_first && (is_late || before.is_some_and(|before| !stream.acked.covers(before))) {
+            self.begin_late(record.source);
+        }
+        let late = if is_late { self.judge_late(record.source, record.seq) } else { None };
+        if let Some(late) = late {
+            folded.entries.extend(late.entries);
+        } else {
+            self.judge();
+            folded.entries.extend(self.machine.findings(self.now, &self.findings, &self.evaluator));
+            self.keep_live(record, shift_us);
+        }
+        folded.entries.extend(self.advance_late(record.source).entries);
         folded
     }
 
-    /// Judges the samples of a batch. All of one instant are one row, whichever probe they came from, because a rule judges a
-    /// subject once per instant.
-    fn judge(&mut self) {
+    /// Judges samples when they arrive.
+    pub(super) fn judge(&mut self) {
         self.findings.clear();
-        if !self.samples.is_sorted_by_key(|(at, ..)| *at) {
-            self.samples.sort_by_key(|(at, ..)| *at);
-        }
-        for instant in self.samples.chunk_by(|a, b| a.0 == b.0) {
-            let Some((at, ..)) = instant.first() else { continue };
-            self.row.clear();
-            self.row.extend(instant.iter().map(|&(_, id, value)| (id, value)));
-            self.evaluator.round(*at, &self.row, &mut self.findings);
-        }
+        let (evaluator, findings) = (&mut self.evaluator, &mut self.findings);
+        rows(&mut self.samples, |at, row| evaluator.round(at, row, findings));
     }
 
     fn heard(&mut self, source: u32, stamp: Stamp) -> Folded {

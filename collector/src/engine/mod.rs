@@ -3,8 +3,11 @@
 //! The order of every group is: journal, `fdatasync`, fold, ledger, `fdatasync`, then acknowledgements and answers. So
 //! whatever anybody was told is on disk, and whatever is folded can be folded again after a crash with the same result.
 
+mod clock_watch;
 mod fold;
 mod group;
+mod late;
+mod observed;
 mod publish;
 mod record;
 mod recovery;

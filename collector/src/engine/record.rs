@@ -4,14 +4,16 @@
 //! bytes (source u32, seq u64, wall i64 µs, boot u64 µs, lane u8, generation u32, raw length u32, CRC32C u32, reserved u32)
 //! and then the compressed body as it came on the wire. The others are MessagePack maps.
 //!
-//! Kinds are on disk for ever: fields may be added with a default, never changed, and no number is used twice. 11, 12, 14
-//! and 15 are given to silences, deliveries, late evaluations and the collector's own observations; 16 and up are free.
+//! Kinds are on disk for ever: fields may be added with a default, never changed, and no number is used twice. 14 is
+//! kept for late evaluations; 16 and up are free.
 
+use super::observed::ObservedRecord;
 use super::steady::Stamp;
 use bytes::Bytes;
 use collector_domain::{Act, Contract, Topology};
 use serde::{Deserialize, Serialize};
 use shared_model::{BootTime, Event, Gap, GapReason, Lane, NodeIdentity, Seq, SeqRange, Timestamp};
+use std::time::Duration;
 
 const STARTED: u8 = 1;
 const SOURCE: u8 = 2;
@@ -24,6 +26,7 @@ const CLOSED: u8 = 8;
 const TICK: u8 = 9;
 const ACTED: u8 = 10;
 const EVENT: u8 = 13;
+const OBSERVED: u8 = 15;
 
 const BATCH_HEAD_BYTES: usize = 45;
 
@@ -41,6 +44,7 @@ pub(crate) enum Record {
     Tick(Stamp),
     Acted { stamp: Stamp, act: Act },
     Event(EventRecord),
+    Observed(ObservedRecord),
 }
 
 /// The collector started: from here on this contract and topology hold.
@@ -52,6 +56,9 @@ pub(crate) struct Started {
     pub(crate) pack: String,
     pub(crate) contract: Contract,
     pub(crate) topology: Topology,
+    /// Over which agents were told to come back. Absent in journals of version 0.1.0.
+    #[serde(default)]
+    pub(crate) reconnect_window: Duration,
 }
 
 /// A stream of a node gets its number.
@@ -168,6 +175,7 @@ impl Record {
             Self::Tick(stamp) => (TICK, pack(stamp)),
             Self::Acted { stamp, act } => (ACTED, pack(&(stamp, act))),
             Self::Event(r) => (EVENT, pack(r)),
+            Self::Observed(r) => (OBSERVED, pack(r)),
         }
     }
 
@@ -201,6 +209,7 @@ impl Record {
                 Self::Acted { stamp, act }
             }
             EVENT => Self::Event(unpack(kind, &payload)?),
+            OBSERVED => Self::Observed(unpack(kind, &payload)?),
             other => return Err(RecordError::Kind(other)),
         })
     }
@@ -266,9 +275,10 @@ fn unpack<'a, T: Deserialize<'a>>(kind: u8, payload: &'a [u8]) -> Result<T, Reco
 
 #[cfg(test)]
 mod tests {
+    use super::super::observed::Observation;
     use super::*;
     use collector_domain::IncidentId;
-    use shared_model::EventContent;
+    use shared_model::{EventContent, Labels};
 
     fn stamp() -> Stamp {
         Stamp { wall: Timestamp::from_secs(5), boot: BootTime::from_micros(7) }
@@ -297,6 +307,7 @@ mod tests {
                 pack: "p".to_owned(),
                 contract: Contract::default(),
                 topology,
+                reconnect_window: Duration::from_secs(1),
             }),
             Record::Source(Source {
                 source: 1,
@@ -334,6 +345,13 @@ mod tests {
                     fix: "x".to_owned(),
                 },
             },
+            Record::Observed(ObservedRecord::new(
+                stamp(),
+                vec![Observation {
+                    labels: Labels::from_pairs([("__name__", "x"), ("host", "n")]),
+                    value: -0.5,
+                }],
+            )),
         ]
     }
 

@@ -1,5 +1,6 @@
 //! Start: the state file, then the rest of the journal through the same fold, held against the ledger.
 
+use super::clock_watch::ClockWatch;
 use super::fold::Fold;
 use super::publish::{Published, Totals};
 use super::record::{Record, Started};
@@ -57,6 +58,7 @@ pub(crate) fn open(
     }
     let state_path = data.join("state");
     let (fold, next, ledgered) = restore(&state_path, &pack, &journal)?;
+    let collector = (&*config.identity.hospital, &*config.identity.appliance);
     let mut engine = Engine {
         boot_id,
         clock,
@@ -65,6 +67,7 @@ pub(crate) fn open(
         journal,
         ledger,
         fold,
+        clock_watch: ClockWatch::new(collector, None),
         state_path,
         version: ENGINE_VERSION,
         published: Published::default(),
@@ -73,6 +76,7 @@ pub(crate) fn open(
     };
     engine.fold.bind_all(&mut engine.sink);
     replay(&mut engine, next, ledgered)?;
+    engine.clock_watch = ClockWatch::new(collector, engine.fold.steady.last(&engine.boot_id));
     let started = Record::Started(Started {
         stamp: Stamp { wall: engine.clock.wall(), boot: engine.clock.boot() },
         boot_id: engine.boot_id.clone(),
@@ -80,6 +84,7 @@ pub(crate) fn open(
         pack: pack.digest().to_owned(),
         contract: config.contract(),
         topology: config.topology(),
+        reconnect_window: collector_ingest::RECONNECT_WINDOW,
     });
     engine.commit_alone(&started)?;
     Ok(engine)

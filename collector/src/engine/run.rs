@@ -1,5 +1,6 @@
 //! The engine's thread.
 
+use super::clock_watch::ClockWatch;
 use super::fold::{Fold, Folded, SampleSink};
 use super::group::{ActReply, Sessions, Staged, Then, welcome};
 use super::publish::{Published, Totals};
@@ -42,6 +43,7 @@ pub(crate) struct Engine {
     pub(super) journal: Log,
     pub(super) ledger: Ledger,
     pub(super) fold: Fold,
+    pub(super) clock_watch: ClockWatch,
     pub(super) state_path: PathBuf,
     pub(super) version: &'static str,
     pub(super) published: Published,
@@ -81,7 +83,7 @@ impl Engine {
                 biased;
                 _ = ticks.tick() => {
                     tick = true;
-                    staged.push(Staged { record: Record::Tick(self.stamp()), decoded: None, then: Then::Nothing });
+                    self.stage_tick(&mut staged);
                 }
                 command = commands.recv() => match command {
                     Some(Command::Act(act, reply)) => {
@@ -109,6 +111,14 @@ impl Engine {
                 last_snapshot = self.clock.boot();
                 self.write_state()?;
             }
+        }
+    }
+
+    fn stage_tick(&mut self, staged: &mut Vec<Staged>) {
+        let stamp = self.stamp();
+        let observed = self.clock_watch.observe(stamp, &self.fold);
+        for record in [Record::Tick(stamp)].into_iter().chain(observed) {
+            staged.push(Staged { record, decoded: None, then: Then::Nothing });
         }
     }
 
@@ -212,7 +222,7 @@ impl Engine {
     /// Writes the state file, then drops the part of the journal that neither it nor the series need any more and that is over
     /// the budget.
     fn write_state(&mut self) -> anyhow::Result<()> {
-        self.sink.store.seal_aged(self.clock.wall()).context("seal the series")?;
+        self.sink.store.seal_aged(self.fold.now).context("seal the series")?;
         self.sink.store.sync().context("sync the series")?;
         let payload = state_file::write(&self.fold).context("encode the state")?;
         let last = Lsn(self.journal.next().0.saturating_sub(1));
@@ -234,11 +244,8 @@ impl Engine {
         }
         self.totals.journal_bytes = self.journal.bytes();
         self.totals.ledger_entries = self.ledger.len();
-        for day in self
-            .sink
-            .store
-            .retain(self.clock.wall())
-            .context("drop samples past their retention")?
+        for day in
+            self.sink.store.retain(self.fold.now).context("drop samples past their retention")?
         {
             tracing::info!(day, "samples past their retention were dropped");
         }

@@ -1,14 +1,25 @@
 //! Streams of nodes as the fold knows them.
 
+use super::fold::Sample;
+use super::record::BatchRecord;
 use collector_domain::SeriesId;
 use collector_store::series::GroupId;
 use serde::{Deserialize, Serialize};
-use shared_model::{Catalog, Labels, NAME, NodeIdentity, SeqSet, SeriesSet, Timestamp};
+use shared_model::{
+    Batch, Catalog, Labels, Lane, NAME, NodeIdentity, SeqSet, SeriesSet, Timestamp,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Offsets up to this are the agents' own business; beyond, their samples are judged on the collector's time.
 const TRUSTED_OFFSET_US: i64 = 2_000_000;
+/// A live batch cannot be further ahead of the collector than a trusted offset and what two readings may differ by.
+const AHEAD_MAX: Duration = Duration::from_secs(3);
+/// A live batch cannot be older: a session that is held up ends after half a minute.
+const LIVE_AGE_MAX: Duration = Duration::from_secs(60);
+/// Samples further in the future than this are not judged, wherever they come from.
+const FUTURE_MAX: Duration = Duration::from_secs(60);
 
 /// One stream of a node: the name space of its sequence numbers, and what is known of it.
 #[derive(Clone, Debug)]
@@ -25,8 +36,11 @@ pub(crate) struct Stream {
     pub(crate) session_no: u64,
     pub(crate) open: bool,
     pub(crate) agent_version: String,
+    /// The collector's wall clock minus the node's, as it was measured last.
     pub(crate) clock_offset_us: i64,
     pub(crate) last_heard: Option<Timestamp>,
+    /// A session was opened and no batch of it has come yet.
+    pub(crate) reopened: bool,
 }
 
 /// Where the columns of a set go.
@@ -50,6 +64,8 @@ pub(crate) struct StoredStream {
     agent_version: String,
     clock_offset_us: i64,
     last_heard: Option<Timestamp>,
+    #[serde(default)]
+    reopened: bool,
 }
 
 impl Stream {
@@ -67,15 +83,58 @@ impl Stream {
             agent_version: String::new(),
             clock_offset_us: 0,
             last_heard: None,
+            reopened: false,
         }
     }
 
-    /// The instant at which a sample of this node is judged: its own, unless its clock is off.
-    pub(crate) fn judged_at(&self, at: Timestamp) -> Timestamp {
-        if self.clock_offset_us.abs() <= TRUSTED_OFFSET_US {
-            at
-        } else {
-            Timestamp::from_micros(at.as_micros().saturating_add(self.clock_offset_us))
+    /// What is added to the times of a batch before it is judged, microseconds: nothing while the node's clock is right, else
+    /// what maps it to the collector's steady time, which is `ahead_us` before the wall clock that the offset was measured
+    /// against.
+    ///
+    /// A live batch left the node when its round ended. When its times say otherwise, the clock was set since the offset was
+    /// measured, and the batch itself tells the new one.
+    pub(crate) fn shift_us(
+        &mut self,
+        record: &BatchRecord,
+        batch: &Batch,
+        now: Timestamp,
+        ahead_us: i64,
+    ) -> i64 {
+        let offset_us = self.clock_offset_us.saturating_add(ahead_us);
+        let newest = batch.blocks.iter().flat_map(|block| &block.times).max();
+        let Some(newest) = newest.filter(|_| record.lane == Lane::Live) else {
+            return trusted(offset_us);
+        };
+        let shift_us = trusted(offset_us);
+        let judged_at = shifted(*newest, shift_us);
+        if judged_at <= now.plus(AHEAD_MAX) && now.since(judged_at) <= LIVE_AGE_MAX {
+            return shift_us;
+        }
+        let shift_us = now.as_micros().saturating_sub(newest.as_micros());
+        self.clock_offset_us = shift_us.saturating_sub(ahead_us);
+        trusted(shift_us)
+    }
+
+    /// Adds the samples of a batch that any rule may judge. What would lie in the future after all is left out: it must not
+    /// make what comes in its time look old.
+    pub(crate) fn samples(
+        &self,
+        batch: &Batch,
+        shift_us: i64,
+        now: Timestamp,
+        out: &mut Vec<Sample>,
+    ) {
+        let latest = now.plus(FUTURE_MAX);
+        for block in &batch.blocks {
+            let Some(columns) = self.columns.get(&block.set) else { continue };
+            let width = columns.series.len().max(1);
+            for (&at, values) in block.times.iter().zip(block.values.chunks(width)) {
+                let at = shifted(at, shift_us);
+                if at <= latest {
+                    let known = columns.series.iter().zip(values);
+                    out.extend(known.filter_map(|(&id, v)| Some((at, id, (*v)?))));
+                }
+            }
         }
     }
 
@@ -114,6 +173,7 @@ impl Stream {
             agent_version: self.agent_version.clone(),
             clock_offset_us: self.clock_offset_us,
             last_heard: self.last_heard,
+            reopened: self.reopened,
         }
     }
 
@@ -135,8 +195,18 @@ impl Stream {
             agent_version: stored.agent_version,
             clock_offset_us: stored.clock_offset_us,
             last_heard: stored.last_heard,
+            reopened: stored.reopened,
         })
     }
+}
+
+/// An offset that matters, or none.
+fn trusted(offset_us: i64) -> i64 {
+    if offset_us.saturating_abs() <= TRUSTED_OFFSET_US { 0 } else { offset_us }
+}
+
+fn shifted(at: Timestamp, shift_us: i64) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().saturating_add(shift_us))
 }
 
 /// A catalog from its wire bytes.

@@ -17,6 +17,9 @@ pub(crate) struct Steady {
     boot_id: String,
     anchor: Option<(Timestamp, BootTime)>,
     latest: Timestamp,
+    /// The newest reading that was taken. A state of an older release has none.
+    #[serde(default)]
+    last: Option<Stamp>,
 }
 
 impl Steady {
@@ -33,7 +36,20 @@ impl Steady {
     pub(crate) fn now(&mut self, stamp: Stamp) -> Timestamp {
         let (wall, boot) = *self.anchor.get_or_insert((stamp.wall, stamp.boot));
         self.latest = self.latest.max(wall.plus(stamp.boot.since(boot)));
+        self.last = Some(stamp);
         self.latest
+    }
+
+    /// The newest reading, when it is of this boot.
+    pub(crate) fn last(&self, boot_id: &str) -> Option<Stamp> {
+        self.last.filter(|_| self.boot_id == boot_id)
+    }
+
+    /// Steady time minus wall clock at a reading, microseconds: 0 until the wall clock is set.
+    pub(crate) fn ahead_us(&self, stamp: Stamp) -> i64 {
+        let (wall, boot) = self.anchor.unwrap_or((stamp.wall, stamp.boot));
+        let steady = self.latest.max(wall.plus(stamp.boot.since(boot)));
+        steady.as_micros().saturating_sub(stamp.wall.as_micros())
     }
 }
 
@@ -51,7 +67,10 @@ mod tests {
         let mut steady = Steady::default();
         assert_eq!(steady.started("a", stamp(1_000, 50)), Timestamp::from_secs(1_000));
         assert_eq!(steady.now(stamp(4_605, 55)), Timestamp::from_secs(1_005));
+        assert_eq!(steady.ahead_us(stamp(4_605, 55)), -3_600_000_000);
         assert_eq!(steady.now(stamp(10, 60)), Timestamp::from_secs(1_010));
+        assert_eq!(steady.ahead_us(stamp(10, 60)), 1_000_000_000);
+        assert_eq!((steady.last("a"), steady.last("b")), (Some(stamp(10, 60)), None));
     }
 
     /// Scenario: restarts within a boot, and after a reboot with a clock that lags. Guarantees: time runs on, never back.

@@ -1,6 +1,8 @@
 //! The fold as a whole: a node's InfiniBand port goes down and comes back, told as journal records.
 
+use super::clock_watch::{OFFSET, STEP};
 use super::fold::{Fold, SampleSink};
+use super::observed::{Observation, ObservedRecord};
 use super::record::{BatchRecord, EventRecord, OpenedRecord, Record, Source, Started};
 use super::state_file;
 use super::steady::Stamp;
@@ -16,6 +18,10 @@ use shared_model::{
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+mod late;
+mod time;
 
 /// Rows by group and time, as the series store would hold them.
 #[derive(Default)]
@@ -60,12 +66,17 @@ fn catalog() -> Record {
 }
 
 fn batch(second: u64, is_up: bool) -> Record {
+    sent(second, second, Lane::Live, is_up)
+}
+
+/// The reading of `taken` that comes at `second`.
+fn sent(second: u64, taken: u64, lane: Lane, is_up: bool) -> Record {
+    reading(second, taken, stamp(taken).wall, lane, is_up)
+}
+
+fn reading(second: u64, taken: u64, at: Timestamp, lane: Lane, is_up: bool) -> Record {
     let (state, physical) = if is_up { (4.0, 5.0) } else { (1.0, 2.0) };
-    let block = Block {
-        set: 1,
-        times: vec![stamp(second).wall],
-        values: vec![Some(state), Some(physical)],
-    };
+    let block = Block { set: 1, times: vec![at], values: vec![Some(state), Some(physical)] };
     let body = proto::BodyEncoder::new()
         .unwrap()
         .encode(&Batch { generation: 1, blocks: vec![block] })
@@ -73,8 +84,8 @@ fn batch(second: u64, is_up: bool) -> Record {
     Record::Batch(BatchRecord {
         stamp: stamp(second),
         source: 1,
-        seq: Seq(second + 1),
-        lane: Lane::Live,
+        seq: Seq(taken + 1),
+        lane,
         generation: 1,
         raw_len: body.raw_len,
         crc32c: body.crc32c,
@@ -82,8 +93,8 @@ fn batch(second: u64, is_up: bool) -> Record {
     })
 }
 
-/// Up for 10 s, down for 20 s, up again; acknowledged at 20 s, resolved at 40 s, verified at 45 s.
-fn story() -> Vec<Record> {
+/// The start of the collector, of a node and of its first session.
+fn beginning() -> Vec<Record> {
     let node = NodeIdentity::new("p", "h", "a", "db1").unwrap();
     let started = Started {
         stamp: stamp(0),
@@ -92,20 +103,29 @@ fn story() -> Vec<Record> {
         pack: "test".to_owned(),
         contract: Contract::default(),
         topology: Topology::default(),
+        reconnect_window: Duration::from_secs(1),
     };
-    let opened = OpenedRecord {
-        stamp: stamp(0),
-        source: 1,
-        session_no: 1,
-        agent_version: "test".to_owned(),
-        clock_offset_us: 0,
-    };
-    let mut records = vec![
+    vec![
         Record::Started(started),
         Record::Source(Source { source: 1, node, stream: [7; 16] }),
         catalog(),
-        Record::Opened(opened),
-    ];
+        opened(0, 0),
+    ]
+}
+
+fn opened(second: u64, clock_offset_us: i64) -> Record {
+    Record::Opened(OpenedRecord {
+        stamp: stamp(second),
+        source: 1,
+        session_no: second + 1,
+        agent_version: "test".to_owned(),
+        clock_offset_us,
+    })
+}
+
+/// Up for 10 s, down for 20 s, up again; acknowledged at 20 s, resolved at 40 s, verified at 45 s.
+fn story() -> Vec<Record> {
+    let mut records = beginning();
     let incident = IncidentId(1);
     for second in 0..60 {
         records.push(batch(second, !(10..30).contains(&second)));
@@ -211,4 +231,53 @@ fn a_repeated_batch_has_no_effect() {
     assert_eq!(run(&mut fresh(&pack), &mut sink, &twice, 0), whole);
     assert_eq!(sink.rows.len(), 60);
     assert!(sink.rows.values().all(|times| *times == 1));
+}
+
+fn observed(second: u64, samples: Vec<Observation>) -> Record {
+    Record::Observed(ObservedRecord::new(stamp(second), samples))
+}
+
+/// Scenario: the collector observes that its clock was set and that a node's clock is an hour off, until that is corrected; the
+/// state is written and read back in between. Guarantees: the step is a finding without an incident, the node's clock is one
+/// incident of level 3 that clears, the values are stored, and the cut changes nothing.
+#[test]
+fn observations_are_judged_like_samples() {
+    let pack = Arc::new(Pack::builtin().unwrap());
+    let node = NodeIdentity::new("p", "h", "a", "db1").unwrap();
+    let records: Vec<Record> = (0..30)
+        .map(|n| {
+            let step = if n == 5 { 3_600.0 } else { 0.0 };
+            let off = if (5..20).contains(&n) { -3_600.0 } else { 0.001 };
+            let of_collector = Observation::of_collector(STEP, ("h", "a"), step);
+            observed(n * 10, vec![of_collector, Observation::of_node(OFFSET, &node, off)])
+        })
+        .collect();
+    let (mut fold, mut sink) = (fresh(&pack), Rows::default());
+    let whole = run(&mut fold, &mut sink, &records, 0);
+    let EntryKind::Opened { cause, subject, level, occurred, .. } = &whole[0].kind else {
+        panic!("{whole:?}")
+    };
+    assert_eq!(
+        (&**cause, subject.get("host"), level.number()),
+        ("time.clock_skew", Some("db1"), 3)
+    );
+    assert_eq!((*occurred, whole[0].at), (stamp(50).wall, stamp(110).wall));
+    let EntryKind::Condition { condition: collector_domain::Condition::Clear, at_event, .. } =
+        whole[1].kind
+    else {
+        panic!("{whole:?}")
+    };
+    assert_eq!((at_event, whole.len()), (stamp(200).wall, 2));
+    let stepped: Vec<_> = fold.machine.deviations().map(|s| (&*s.rule, s.since)).collect();
+    assert_eq!(stepped, [("time.clock_step", stamp(50).wall)]);
+    assert_eq!((sink.groups.len(), sink.rows.len()), (2, 60));
+
+    for cut in [1, 6, 12, 29] {
+        let (mut before, mut sink) = (fresh(&pack), Rows::default());
+        let mut entries = run(&mut before, &mut sink, &records[..cut], 0);
+        let mut after = state_file::read(&state_file::write(&before).unwrap(), &pack).unwrap();
+        after.bind_all(&mut Rows::default());
+        entries.extend(run(&mut after, &mut sink, &records[cut..], cut));
+        assert_eq!(entries, whole, "cut after record {cut}");
+    }
 }

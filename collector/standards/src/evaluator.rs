@@ -4,6 +4,7 @@
 //! A rule is bound to the series of a partition once per change of its catalogue; a row then costs one push per sample
 //! and one evaluation per touched rule and subject. Ticks judge absence only.
 
+mod branch;
 mod cells;
 mod hosts;
 mod partition;
@@ -23,12 +24,13 @@ use plan::Plans;
 use shared_model::{Labels, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The evaluator: where every rule of a pack stands on every subject.
 #[derive(Debug)]
 pub struct Evaluator {
     pack: Arc<Pack>,
-    plans: Plans,
+    plans: Arc<Plans>,
     /// By [`SeriesId`]: where its samples go; `None` for series that no rule reads.
     places: Vec<Option<Place>>,
     partitions: Vec<Partition>,
@@ -41,6 +43,8 @@ pub struct Evaluator {
     round: u64,
     /// Programs touched by the current row; kept between rows so that a row does not allocate.
     due: Vec<(u32, u32)>,
+    /// The host whose subjects alone are judged, in a branch.
+    only: Option<Box<str>>,
 }
 
 /// Where a series' samples go.
@@ -54,7 +58,7 @@ impl Evaluator {
     /// An evaluator that has judged nothing.
     pub fn new(pack: Arc<Pack>, contract: &Contract) -> Self {
         Self {
-            plans: Plans::new(&pack, contract),
+            plans: Arc::new(Plans::new(&pack, contract)),
             pack,
             places: Vec::new(),
             partitions: Vec::new(),
@@ -64,6 +68,7 @@ impl Evaluator {
             now: Timestamp::default(),
             round: 0,
             due: Vec::new(),
+            only: None,
         }
     }
 
@@ -127,10 +132,16 @@ impl Evaluator {
             }
         }
         let mut due = std::mem::take(&mut self.due);
+        let first = out.len();
         for (partition, program) in due.drain(..) {
             self.judge(partition, program, out);
         }
         self.due = due;
+        if self.only.is_some() {
+            let mut found = out.split_off(first);
+            found.retain(|finding| self.is_mine(&finding.subject));
+            out.append(&mut found);
+        }
     }
 
     fn judge(&mut self, partition: u32, program: u32, out: &mut Vec<Finding>) {
@@ -169,11 +180,12 @@ impl Evaluator {
         self.hosts.heard(host, self.now, self.plans.node_silence(), out);
     }
 
-    /// Notes that the collector was not running until `now`: nobody was silent and nothing was missing meanwhile.
-    pub fn resumed(&mut self, now: Timestamp) {
+    /// Notes that the collector was not running until `now`: nobody was silent and nothing was missing meanwhile. Hosts need
+    /// up to `window` to come back, and until one is heard nobody knows about it.
+    pub fn resumed(&mut self, now: Timestamp, window: Duration) {
         self.now = self.now.max(now);
-        self.hosts.resume(self.now);
-        self.cells.resume(self.now);
+        self.hosts.resume(self.now, window);
+        self.cells.resume(&self.plans, self.now);
     }
 
     /// Stops watching `host` for silence, because it was taken out of service.

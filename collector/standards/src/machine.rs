@@ -172,6 +172,20 @@ impl Machine {
         self.run = None;
     }
 
+    /// Undoes what absence alone decided: a breach that no bad sample stands behind, and the collector's time of the last
+    /// sample, which counts in event time from here on.
+    pub(crate) fn forget_absence(&mut self) {
+        if self.condition == Condition::Breached && self.run.is_none() && self.within_limit {
+            self.condition = Condition::Clear;
+        }
+        self.heard_at = self.judged_at.unwrap_or(self.heard_at);
+    }
+
+    /// When the present run of bad samples began.
+    pub(crate) fn run_since(&self) -> Option<Timestamp> {
+        self.run.map(|run| run.since)
+    }
+
     /// The collector's time of the last judged sample.
     pub(crate) fn heard_at(&self) -> Timestamp {
         self.heard_at

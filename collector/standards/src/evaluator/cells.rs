@@ -2,6 +2,7 @@
 
 use super::plan::Plans;
 use crate::machine::Machine;
+use crate::pack::NoData;
 use collector_domain::{Condition, Finding, Judgement};
 use shared_model::{Labels, Timestamp};
 use std::collections::BTreeMap;
@@ -68,8 +69,15 @@ impl Cells {
         }
     }
 
-    pub(super) fn resume(&mut self, now: Timestamp) {
-        self.cells.iter_mut().for_each(|cell| cell.machine.resume(now));
+    /// The collector was not running until `now`. What holds its condition without data becomes unknown at the next tick
+    /// when it is stale by then; absence that decides anything is counted from now on.
+    pub(super) fn resume(&mut self, plans: &Plans, now: Timestamp) {
+        for cell in &mut self.cells {
+            let plan = plans.get(cell.rule);
+            if plan.is_some_and(|plan| plan.terms.no_data != NoData::Hold) {
+                cell.machine.resume(now);
+            }
+        }
     }
 
     /// Forgets the event time of what `host` decides on `instance`, alone or among other witnesses.
@@ -85,8 +93,18 @@ impl Cells {
     }
 
     pub(super) fn judgement(&self, rule: u16, subject: &Labels) -> Option<Judgement> {
+        self.get(rule, subject).map(Machine::judgement)
+    }
+
+    /// The machine of a rule and subject.
+    pub(super) fn get(&self, rule: u16, subject: &Labels) -> Option<&Machine> {
         let cell = self.index.get(&(rule, subject.clone()))?;
-        Some(self.cells.get(cell.0 as usize)?.machine.judgement())
+        self.cells.get(cell.0 as usize).map(|cell| &cell.machine)
+    }
+
+    /// Every machine with its rule and subject.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u16, &Labels, &Machine)> {
+        self.cells.iter().map(|cell| (cell.rule, &cell.subject, &cell.machine))
     }
 
     /// Where `rule` stands, in order of subject.

@@ -14,6 +14,9 @@ pub(super) struct Host {
     heard: Timestamp,
     subject: Labels,
     silent: bool,
+    /// Not heard since the collector's last start.
+    #[serde(default)]
+    awaited: bool,
 }
 
 /// All hosts that were ever heard.
@@ -23,11 +26,28 @@ pub(super) struct Hosts {
     /// Identity labels by host, for hosts that are not heard yet.
     described: BTreeMap<Box<str>, Labels>,
     limit: Duration,
+    /// Until then hosts may still be on their way back to a collector that has just started.
+    quiet_until: Timestamp,
 }
 
 impl Hosts {
     pub(super) fn new(contract: &Contract) -> Self {
-        Self { hosts: BTreeMap::new(), described: BTreeMap::new(), limit: silence_limit(contract) }
+        Self {
+            hosts: BTreeMap::new(),
+            described: BTreeMap::new(),
+            limit: silence_limit(contract),
+            quiet_until: Timestamp::default(),
+        }
+    }
+
+    /// Nobody is watched.
+    pub(super) fn nobody() -> Self {
+        Self {
+            hosts: BTreeMap::new(),
+            described: BTreeMap::new(),
+            limit: Duration::MAX,
+            quiet_until: Timestamp::default(),
+        }
     }
 
     /// Learns hospital and appliance of a host from one of its own series.
@@ -60,11 +80,17 @@ impl Hosts {
             let subject = self.described.get(host).cloned();
             self.hosts.insert(
                 host.into(),
-                Host { heard: now, subject: subject.unwrap_or_else(minimal), silent: false },
+                Host {
+                    heard: now,
+                    subject: subject.unwrap_or_else(minimal),
+                    silent: false,
+                    awaited: false,
+                },
             );
             return;
         };
         known.heard = known.heard.max(now);
+        known.awaited = false;
         if std::mem::take(&mut known.silent)
             && let Some(plan) = plan
         {
@@ -74,16 +100,20 @@ impl Hosts {
 
     pub(super) fn tick(&mut self, plan: &Plan, now: Timestamp, out: &mut Vec<Finding>) {
         for host in self.hosts.values_mut() {
-            if !host.silent && now.since(host.heard) >= self.limit {
+            let quiet_until = if host.awaited { self.quiet_until } else { host.heard };
+            if !host.silent && now.since(host.heard.max(quiet_until)) >= self.limit {
                 host.silent = true;
                 out.push(finding(plan, host, Condition::Breached, now));
             }
         }
     }
 
-    pub(super) fn resume(&mut self, now: Timestamp) {
+    /// The collector started. Until `window` has passed nobody is expected to be back: unknown, not silent.
+    pub(super) fn resume(&mut self, now: Timestamp, window: Duration) {
+        self.quiet_until = self.quiet_until.max(now.plus(window));
         for host in self.hosts.values_mut() {
             host.heard = host.heard.max(now);
+            host.awaited = true;
         }
     }
 
@@ -103,21 +133,26 @@ impl Hosts {
         Some(self.hosts.get(subject.get("host")?)?.judgement(now))
     }
 
-    pub(super) fn kept(&self) -> &BTreeMap<Box<str>, Host> {
-        &self.hosts
+    pub(super) fn kept(&self) -> (&BTreeMap<Box<str>, Host>, Timestamp) {
+        (&self.hosts, self.quiet_until)
     }
 
-    pub(super) fn put(&mut self, hosts: BTreeMap<Box<str>, Host>) {
-        self.hosts = hosts;
+    pub(super) fn put(&mut self, hosts: BTreeMap<Box<str>, Host>, quiet_until: Timestamp) {
+        (self.hosts, self.quiet_until) = (hosts, quiet_until);
     }
 }
 
 impl Host {
     fn judgement(&self, now: Timestamp) -> Judgement {
+        let condition = match (self.silent, self.awaited) {
+            (true, _) => Condition::Breached,
+            (false, true) => Condition::Unknown,
+            (false, false) => Condition::Clear,
+        };
         Judgement {
-            condition: if self.silent { Condition::Breached } else { Condition::Clear },
+            condition,
             judged_at: self.heard,
-            within_limit: !self.silent,
+            within_limit: condition == Condition::Clear,
             value: Some(now.since(self.heard).as_secs_f64()),
         }
     }

@@ -5,7 +5,7 @@ use super::plan::Plans;
 use collector_promql::{Program, Pushed, Slot, Windows};
 use serde::{Deserialize, Serialize};
 use shared_model::{Labels, NAME, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Subjects of one rule on one instance. A node has hundreds of devices at most; more is a runaway label.
@@ -38,6 +38,8 @@ pub(super) struct Kept {
 pub(super) struct Partition {
     kept: Kept,
     slots: BTreeMap<Labels, Slot>,
+    /// Who has series here; few.
+    hosts: BTreeSet<Box<str>>,
     /// By rule: the series that its selectors take.
     inputs: BTreeMap<u16, Vec<(Slot, Labels)>>,
     programs: Vec<Bound>,
@@ -81,6 +83,7 @@ impl Partition {
         Self {
             kept,
             slots: BTreeMap::new(),
+            hosts: BTreeSet::new(),
             inputs: BTreeMap::new(),
             programs: Vec::new(),
             readers: Vec::new(),
@@ -129,6 +132,9 @@ impl Partition {
 
     fn index(&mut self, slot: Slot, labels: &Labels, plans: &Plans) {
         self.slots.insert(labels.clone(), slot);
+        if let Some(host) = labels.get("host").filter(|host| !self.hosts.contains(*host)) {
+            self.hosts.insert(host.into());
+        }
         for (rule, _) in plans.iter().filter(|(_, plan)| plan.reads(labels)) {
             self.inputs.entry(rule).or_default().push((slot, labels.clone()));
         }
@@ -237,6 +243,16 @@ impl Partition {
             at,
             value,
         })
+    }
+
+    /// Whether `host` has series here.
+    pub(super) fn has(&self, host: &str) -> bool {
+        self.hosts.contains(host)
+    }
+
+    /// Whether nobody but `host` has series here.
+    pub(super) fn is_only(&self, host: &str) -> bool {
+        self.hosts.iter().all(|known| **known == *host)
     }
 
     /// Drops the samples of `host` after its clock was stepped back; whether it had any series here.

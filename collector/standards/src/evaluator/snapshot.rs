@@ -13,8 +13,13 @@ use std::collections::BTreeMap;
 pub struct Snapshot {
     now: Timestamp,
     hosts: BTreeMap<Box<str>, Host>,
+    /// A snapshot of an older release has none.
+    #[serde(default)]
+    quiet_until: Timestamp,
     partitions: Vec<Kept>,
     cells: Vec<(Box<str>, Labels, Machine)>,
+    #[serde(default)]
+    only: Option<Box<str>>,
 }
 
 /// The same by reference, so that keeping it copies nothing.
@@ -22,15 +27,19 @@ pub struct Snapshot {
 struct SnapshotOf<'a> {
     now: Timestamp,
     hosts: &'a BTreeMap<Box<str>, Host>,
+    quiet_until: Timestamp,
     partitions: Vec<&'a Kept>,
     cells: Vec<(&'a str, &'a Labels, &'a Machine)>,
+    only: Option<&'a str>,
 }
 
 pub(super) fn take(evaluator: &Evaluator) -> impl Serialize + '_ {
     let rules = evaluator.pack.rules();
+    let (hosts, quiet_until) = evaluator.hosts.kept();
     SnapshotOf {
         now: evaluator.now,
-        hosts: evaluator.hosts.kept(),
+        hosts,
+        quiet_until,
         partitions: evaluator.partitions.iter().map(Partition::kept).collect(),
         cells: evaluator
             .cells
@@ -40,6 +49,7 @@ pub(super) fn take(evaluator: &Evaluator) -> impl Serialize + '_ {
                 Some((&*rule.id, subject, machine))
             })
             .collect(),
+        only: evaluator.only.as_deref(),
     }
 }
 
@@ -47,7 +57,8 @@ impl Snapshot {
     /// Fills an evaluator that has judged nothing.
     pub(super) fn put_into(self, evaluator: &mut Evaluator) {
         evaluator.now = self.now;
-        evaluator.hosts.put(self.hosts);
+        evaluator.only = self.only;
+        evaluator.hosts.put(self.hosts, self.quiet_until);
         for (index, kept) in (0..).zip(self.partitions) {
             let partition = Partition::restore(kept, &evaluator.plans);
             evaluator.by_instance.insert(partition.instance().into(), index);

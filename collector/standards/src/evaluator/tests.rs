@@ -1,6 +1,9 @@
 use super::*;
 use collector_domain::{Condition, Tier};
 use proptest::prelude::*;
+use std::sync::LazyLock;
+
+mod branch;
 
 const START_SECS: i64 = 1_763_000_000;
 
@@ -13,7 +16,8 @@ fn millis(offset: i64) -> Timestamp {
 }
 
 fn pack() -> Arc<Pack> {
-    Arc::new(Pack::builtin().unwrap())
+    static PACK: LazyLock<Arc<Pack>> = LazyLock::new(|| Arc::new(Pack::builtin().unwrap()));
+    Arc::clone(&PACK)
 }
 
 fn scaled(time_scale: u32) -> Contract {
@@ -195,36 +199,52 @@ fn silence_comes_before_missing_probes() {
     assert_eq!((out[0].condition, &out[0].subject), (Condition::Clear, &silent.subject));
 }
 
-/// Scenario: the collector is down for an hour and is started from its snapshot. Guarantees: no node is silent, nothing
-/// is missing, and an interrupted `for` goes on in event time rather than being lost.
+/// Scenario: the collector is down for an hour and is started from its snapshot; one node comes back, one does not. Guarantees:
+/// nobody is silent before the window has passed and the limit after it; what nobody has heard since is unknown, not clear;
+/// an interrupted `for` is not lost; and who comes back and falls silent again is silent after the limit.
 #[test]
 fn a_restart_makes_nobody_silent() {
-    let all = [series("node_processes_state", "a", "a", &[("state", "Z")])];
+    let all =
+        ["a", "b", "c"].map(|host| series("node_processes_state", host, host, &[("state", "Z")]));
     let mut before = evaluator(&scaled(1), &all);
     let mut out = Vec::new();
     for at in 0..10 {
-        before.heard("a", secs(at), &mut out);
-        out.extend(judge(&mut before, secs(at), &[(0, 0.0)]));
+        for (id, host) in [(0, "a"), (1, "b"), (2, "c")] {
+            before.heard(host, secs(at), &mut out);
+            out.extend(judge(&mut before, secs(at), &[(id, 0.0)]));
+        }
     }
     let bytes = rmp_serde::to_vec_named(&before.snapshot()).unwrap();
     let kept: Snapshot = rmp_serde::from_slice(&bytes).unwrap();
     let mut after = Evaluator::restore(pack(), &scaled(1), kept);
-    out.clear();
-    after.resumed(secs(3_600));
-    after.tick(secs(3_604), &mut out);
-    assert_eq!(out, []);
-    let judgements: Vec<_> =
-        after.conditions().map(|(rule, _, j)| (&*rule.id, j.condition)).collect();
-    assert_eq!(
-        judgements,
-        [("monitoring.node_silent", Condition::Clear), ("os.zombies", Condition::Clear)]
-    );
-    after.tick(secs(3_610), &mut out);
-    let changed: Vec<_> = out.iter().map(|f| (&*f.rule, f.condition)).collect();
-    assert_eq!(
-        changed,
-        [("monitoring.node_silent", Condition::Breached), ("os.zombies", Condition::Unknown)]
-    );
+    define(&mut after, &all);
+    after.resumed(secs(3_600), Duration::from_secs(61));
+    let silence = |evaluator: &Evaluator, host: &str| {
+        let subject = series("", host, host, &[]).only(|n| !["__name__", "job"].contains(&n));
+        evaluator.judgement("monitoring.node_silent", &subject).unwrap().condition
+    };
+    let mut silent = Vec::new();
+    for at in 3_600..3_700 {
+        out.clear();
+        match at {
+            3_602 => after.heard("a", secs(at), &mut out),
+            3_605..3_660 => after.heard("c", secs(at), &mut out),
+            _ => {}
+        }
+        if at == 3_604 {
+            assert_eq!(
+                ["a", "b"].map(|h| silence(&after, h)),
+                [Condition::Clear, Condition::Unknown]
+            );
+        }
+        after.tick(secs(at), &mut out);
+        let breached = out.iter().filter(|f| f.condition == Condition::Breached);
+        silent.extend(breached.map(|f| (f.subject.get("host").unwrap().to_owned(), at)));
+    }
+    let expected = [("a", 3_612), ("c", 3_669), ("b", 3_671)];
+    assert_eq!(silent, expected.map(|(host, at)| (host.to_owned(), at)));
+    let zombies = after.conditions().filter(|(rule, ..)| &*rule.id == "os.zombies");
+    assert!(zombies.into_iter().all(|(_, _, j)| j.condition == Condition::Unknown));
 }
 
 /// Scenario: a node's clock is stepped back by ten minutes. Guarantees: once told, its next row is judged and open

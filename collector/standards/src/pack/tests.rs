@@ -58,6 +58,8 @@ fn the_fixed_ids_exist() {
         ("session.blocked", Incident, 3),
         ("session.connections", Incident, 3),
         ("session.long_transaction", Incident, 3),
+        ("time.clock_skew", Incident, 3),
+        ("time.clock_step", Deviation, 3),
         ("storage.free_space", Incident, 3),
         ("storage.free_space_low", Advisory, 3),
         ("storage.io_wait", Incident, 3),

@@ -18,6 +18,7 @@ fn entry(i: u64) -> Entry {
             response_due: Timestamp::from_secs(1_300),
             resolution_due: Timestamp::from_secs(8_200),
             evidence: vec!["主库不可连接".to_owned(), "\"quoted\"\n".to_owned()],
+            late: i % 8 == 4,
         },
         1 => EntryKind::Acknowledged { in_time: true },
         2 => EntryKind::Condition {

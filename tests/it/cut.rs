@@ -1,0 +1,249 @@
+//! The network is cut and healed; the collector is started again under many agents.
+
+use proto::wire::session_client::SessionClient;
+use proto::wire::{self, down::Message as Down};
+use proto::{ClockReading, Hello, PROTOCOL, StreamId, up};
+use rustls_pki_types::ServerName;
+use shared_journal::{Item, Lsn, Reader};
+use shared_model::{Clock, NodeIdentity, Seq, SeqSet};
+use shared_runtime::SystemClock;
+use shared_runtime::tls::{COLLECTOR_NAME, JoinToken, NodeCredentials, client_config};
+use std::sync::Arc;
+use std::time::Duration;
+use tests::net::Namespace;
+use tests::site::{Incident, Site};
+use tests::{books, wait};
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsConnector;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Endpoint, Uri};
+
+const PORT: &str = "ib.no_active_port";
+const SILENT: &str = "monitoring.node_silent";
+
+/// Scenario: two nodes behind one cable. The port of the first is down when the cable is pulled for ten minutes of the contract,
+/// and comes up meanwhile; the port of the second goes down and comes up meanwhile. Guarantees: while the cable is out nothing is
+/// clear, the nodes are called silent; when it is back, live data comes first and the spool behind it, every record once; the
+/// first incident ends by a live sample, the second node's is late, with its beginning and its end in the cut; and nothing is
+/// opened twice or reopened.
+#[test]
+fn a_cut_is_told_as_it_was() {
+    let space = Namespace::new(1);
+    let mut site = Site::start(&space.host, "[contract]\ntime_scale = 40\n", &[]);
+    for name in ["db1", "db2"] {
+        site.agent(name, &space.prefix());
+    }
+    site.set_port("db1", false);
+    let open = site.incident(PORT, "db1", |i| i.condition == "breached");
+    space.cut();
+    let since = SystemClock.wall();
+    site.set_port("db1", true);
+    site.incident(SILENT, "db1", |i| i.condition == "breached");
+    site.set_port("db2", false);
+    let unknown = site.incident(PORT, "db1", |i| i.condition != "breached");
+    assert_eq!((&unknown.condition, &unknown.id), (&"unknown".to_owned(), &open.id));
+    wait::until("three rounds with the port down", Duration::from_secs(20), || {
+        (SystemClock.wall().since(since) > Duration::from_secs(11)).then_some(())
+    });
+    site.set_port("db2", true);
+    wait::until("ten minutes of the contract", Duration::from_secs(20), || {
+        (SystemClock.wall().since(since) > Duration::from_secs(15)).then_some(())
+    });
+    let conditions: Vec<_> =
+        site.incidents(PORT).into_iter().map(|i| (i.id, i.condition)).collect();
+    assert_eq!(conditions, [(open.id.clone(), "unknown".to_owned())], "nobody could know more");
+    let opened = sessions(&site).len();
+    space.heal();
+    let healed = SystemClock.wall();
+
+    let late = site.incident(PORT, "db2", |i| i.condition == "clear");
+    assert!(late.late, "{late:?}");
+    let at = |i: &Incident, clock: &str| -> shared_model::Timestamp {
+        i.clocks[clock].as_str().unwrap().parse().unwrap()
+    };
+    assert!(at(&late, "occurred") > since && at(&late, "occurred") < healed, "{late:?}");
+    assert!(at(&late, "detected") > healed.minus(Duration::from_secs(1)), "{late:?}");
+    let ended = site.incident(PORT, "db1", |i| i.condition == "clear");
+    assert_eq!((&ended.id, ended.late, ended.reopened), (&open.id, false, 0));
+    assert_eq!(site.incidents(PORT).len(), 2);
+    for name in ["db1", "db2"] {
+        let silence = site.incident(SILENT, name, |i| i.condition == "clear");
+        assert_eq!(silence.reopened, 0);
+    }
+    assert_eq!(site.incidents(SILENT).len(), 2);
+    let after: Vec<_> = sessions(&site).split_off(opened);
+    println!("lanes after the cut (0 live, 1 backfill): {after:?}");
+    let spooled = after.iter().filter(|lanes| lanes.contains(&1));
+    assert_eq!(spooled.clone().count(), 2, "both nodes sent from their spools");
+    spooled.for_each(|lanes| assert_eq!(lanes[0], 0, "live data comes first"));
+    books::read(&site.collector_data().join("journal")).expect_each_once();
+}
+
+/// The lanes of the batches of each session, in the order in which the journal holds them.
+fn sessions(site: &Site) -> Vec<Vec<u8>> {
+    let mut sessions: Vec<(u32, Vec<u8>)> = Vec::new();
+    for item in Reader::open(&site.collector_data().join("journal"), Lsn::FIRST) {
+        let Item::Record { kind, payload, .. } = item.unwrap() else { panic!("damaged") };
+        match kind {
+            // A session was accepted: a map with the field `source`.
+            6 => {
+                let key = payload.windows(7).position(|w| w == b"\xa6source").unwrap();
+                sessions.push((u32::from(payload[key + 7]), Vec::new()));
+            }
+            4 => {
+                let source = u32::from_le_bytes(payload[..4].try_into().unwrap());
+                let own = sessions.iter_mut().rev().find(|(s, _)| *s == source).unwrap();
+                own.1.push(payload[28]);
+            }
+            _ => {}
+        }
+    }
+    sessions.into_iter().map(|(_, lanes)| lanes).collect()
+}
+
+fn live_agents() -> usize {
+    if std::env::var("WARDROUND_TESTS").as_deref() == Ok("long") { 1_000 } else { 200 }
+}
+
+/// Scenario: 200 agents have sessions, the collector is killed and started again, and they come back late within what their
+/// backoff may take; one of them never does. Guarantees: no silence incident but that one's.
+#[test]
+fn a_restart_calls_nobody_silent() {
+    // A node is silent after 3.5 s under this scale, and agents are back only after 5 s.
+    let mut site = Site::start("127.0.0.1", "[contract]\ntime_scale = 40\n", &[]);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let nodes: Vec<_> =
+        (0..live_agents()).map(|n| join(&runtime, &site, &format!("n{n:03}"))).collect();
+    let (run, running) = watch::channel(true);
+    let (tell, mut told) = mpsc::channel(nodes.len());
+    let address = site.agents_port().to_owned();
+    let open = |some: &[Member], session_no: u64| {
+        for (identity, credentials) in some {
+            let (identity, credentials) = (identity.clone(), Arc::clone(credentials));
+            let (address, running, tell) = (address.clone(), running.clone(), tell.clone());
+            runtime.spawn(async move {
+                let node = identity.node().to_owned();
+                let session =
+                    heartbeats(&address, &identity, &credentials, session_no, running, tell);
+                // It ends when the collector is killed.
+                if let Err(error) = session.await
+                    && session_no > 1
+                {
+                    println!("{node}: {error}");
+                }
+            });
+        }
+    };
+    open(&nodes, 1);
+    for _ in &nodes {
+        runtime.block_on(told.recv()).unwrap();
+    }
+    let before = SystemClock.boot();
+    site.kill_collector();
+    wait::until("an outage", Duration::from_secs(10), || {
+        (SystemClock.boot().since(before) > Duration::from_secs(4)).then_some(())
+    });
+    site.start_collector();
+    let started = SystemClock.boot();
+    wait::until("agents on their way back", Duration::from_secs(10), || {
+        (SystemClock.boot().since(started) > Duration::from_millis(4_600)).then_some(())
+    });
+    assert_eq!(site.incidents(SILENT), [], "they are unknown, not silent");
+    let (gone, back) = nodes.split_first().unwrap();
+    open(back, 2);
+    for _ in back {
+        runtime.block_on(told.recv()).unwrap();
+    }
+    let silent = site.incident(SILENT, gone.0.node(), |i| i.condition == "breached");
+    assert_eq!(site.incidents(SILENT), [silent]);
+    println!("{} agents over a restart: silent is only {}", nodes.len(), gone.0.node());
+    drop(run);
+}
+
+/// A node that joined.
+type Member = (NodeIdentity, Arc<NodeCredentials>);
+
+fn join(runtime: &tokio::runtime::Runtime, site: &Site, name: &str) -> Member {
+    let token: JoinToken = site.command(&["token", "create", "--node", name]).parse().unwrap();
+    let data = site.dir().join(name);
+    let joined = agent_uplink::join(site.agents_port(), &token, None, &data, "test", &SystemClock);
+    let joined = runtime.block_on(joined).unwrap();
+    (joined.identity, Arc::new(NodeCredentials::load(&data).unwrap()))
+}
+
+/// A session that only beats, until `running` is dropped; tells when it is open.
+async fn heartbeats(
+    address: &str,
+    identity: &NodeIdentity,
+    credentials: &NodeCredentials,
+    session_no: u64,
+    mut running: watch::Receiver<bool>,
+    tell: mpsc::Sender<()>,
+) -> anyhow::Result<()> {
+    let tls = TlsConnector::from(Arc::new(client_config(credentials)?));
+    let target = address.to_owned();
+    let connector = tower::service_fn(move |_: Uri| {
+        let (target, tls) = (target.clone(), tls.clone());
+        async move {
+            let tcp = tokio::net::TcpStream::connect(target).await?;
+            let name = ServerName::try_from(COLLECTOR_NAME).expect("a constant DNS name");
+            Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(tls.connect(name, tcp).await?))
+        }
+    });
+    let channel =
+        Endpoint::from_static("http://collector").connect_with_connector(connector).await?;
+    let (sender, receiver) = mpsc::channel(4);
+    sender.send(up(wire::Hello::from(&hello(identity, session_no)))).await?;
+    let mut down =
+        SessionClient::new(channel).stream(ReceiverStream::new(receiver)).await?.into_inner();
+    let first = down.message().await?.and_then(|d| d.message);
+    anyhow::ensure!(matches!(first, Some(Down::Welcome(_))), "no welcome but {first:?}");
+    tell.send(()).await?;
+    let mut beats = tokio::time::interval(Duration::from_secs(1));
+    let mut number = 0;
+    loop {
+        tokio::select! {
+            ended = running.changed() => if ended.is_err() { return Ok(()) },
+            message = down.message() => { message?; }
+            _ = beats.tick() => {
+                number += 1;
+                sender.send(up(beat(number))).await?;
+            }
+        }
+    }
+}
+
+fn beat(number: u64) -> wire::Heartbeat {
+    wire::Heartbeat {
+        number,
+        clock: Some(reading().into()),
+        next_seq: 1,
+        spool_bytes: 0,
+        clock_offset_us: Some(0),
+        clock_round_trip_us: Some(0),
+    }
+}
+
+fn hello(identity: &NodeIdentity, session_no: u64) -> Hello {
+    let mut stream = [0; 16];
+    let name = identity.node().as_bytes();
+    stream[..name.len()].copy_from_slice(name);
+    Hello {
+        protocol: PROTOCOL..=PROTOCOL,
+        features: Vec::new(),
+        stream: StreamId(stream),
+        boot_id: [0; 16],
+        session_no,
+        identity: identity.clone(),
+        catalog: None,
+        spooled: SeqSet::default(),
+        clock: reading(),
+        agent_version: "test".to_owned(),
+        next_seq: Seq(1),
+    }
+}
+
+fn reading() -> ClockReading {
+    ClockReading { wall: SystemClock.wall(), boot: SystemClock.boot(), synced: false }
+}
