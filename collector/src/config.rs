@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) core_service: Vec<CoreServiceKeys>,
     /// How long and how much is kept.
     pub(crate) store: Store,
+    /// Accounts, tokens and the registry of nodes.
+    pub(crate) settings: SettingsKeys,
     /// Logs of the collector itself.
     pub(crate) log: Log,
 }
@@ -135,6 +137,15 @@ pub(crate) struct Store {
     pub(crate) series_max: usize,
 }
 
+/// Accounts, tokens and the registry of nodes, which are sealed on disk.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SettingsKeys {
+    /// The key they are sealed with: 32 random bytes, mode 0400, made at the first start. Another disk than `data_dir` keeps
+    /// them from who takes that one. Default `settings.key` in `data_dir`.
+    pub(crate) key_file: Option<PathBuf>,
+}
+
 /// Logs of the collector itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -196,6 +207,11 @@ impl Config {
     /// Folder of everything the collector keeps.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(|| PathBuf::from("/var/lib/wardround-collector"))
+    }
+
+    /// The key file of the settings.
+    pub(crate) fn settings_key(&self) -> PathBuf {
+        self.settings.key_file.clone().unwrap_or_else(|| self.data_dir().join("settings.key"))
     }
 
     /// The identity of a node of this appliance.

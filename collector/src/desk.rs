@@ -1,10 +1,11 @@
 //! What the API sees of the daemon: published snapshots, and the queue of acts.
 
+use crate::archive::ClosedArchive;
 use crate::audit::AuditTrail;
 use crate::engine::{Command, NodeStatus, Published, Settings};
 use collector_api::{
-    Account, ActError, ActFuture, AuditFuture, AuditView, Desk, FindingView, NodeState, NodeView,
-    SelfMetric, SelfMetricKind,
+    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
+    NodeView, SelfMetric, SelfMetricKind,
 };
 use collector_domain::{Act, Auditor, Contract, Incident, Judgement, Rule, SeriesReader, Text};
 use collector_store::audit::AuditEntry;
@@ -23,6 +24,7 @@ pub(crate) struct CollectorDesk {
     pub(crate) rules: Arc<[Rule]>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) audit: Arc<AuditTrail>,
+    pub(crate) archive: Arc<ClosedArchive>,
 }
 
 impl Desk for CollectorDesk {
@@ -40,6 +42,10 @@ impl Desk for CollectorDesk {
 
     fn incidents(&self) -> Arc<Vec<Incident>> {
         Arc::clone(&self.published.view().incidents)
+    }
+
+    fn archive(&self) -> Arc<dyn Archive> {
+        Arc::clone(&self.archive) as _
     }
 
     fn nodes(&self) -> Vec<NodeView> {

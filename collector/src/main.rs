@@ -2,6 +2,7 @@
 //! contract clocks running, and keeps the proof.
 
 mod admin;
+mod archive;
 mod audit;
 mod commands;
 mod config;

@@ -1,6 +1,7 @@
 //! `serve`: wires the rooms together and runs until a signal.
 
-use crate::admin::Admin;
+use crate::admin::{Admin, STAGING};
+use crate::archive::ClosedArchive;
 use crate::audit::AuditTrail;
 use crate::config::Config;
 use crate::desk::CollectorDesk;
@@ -8,6 +9,7 @@ use crate::engine::{self, CollectorRegistrar, Command, Settings};
 use anyhow::{Context, anyhow};
 use collector_domain::Auditor;
 use collector_ingest::{EnrollmentService, Registrar, SessionService};
+use collector_store::backup::Cut;
 use shared_model::Clock;
 use shared_runtime::SystemClock;
 use shared_runtime::tls::{Authority, api_server_config, server_config};
@@ -38,6 +40,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(&data).with_context(|| {
         format!("make the data folder {}: name another with data_dir", data.display())
     })?;
+    Cut::discard(&data.join(STAGING)).context("remove what an interrupted backup left")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -45,8 +48,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         .build()
         .context("start the network threads")?;
     let (trail, audit_thread) = AuditTrail::start(&data.join("audit"), Arc::clone(&clock))?;
-    let settings = Settings::open(&data.join("settings"))?;
+    let settings = Settings::open(&data.join("settings"), &config.settings_key())?;
     let engine = engine::open(config, settings.clone(), Arc::clone(&clock), boot_id()?)?;
+    let pack = collector_standards::Pack::builtin().context("the built-in pack")?;
+    let (archive, archive_thread) =
+        ClosedArchive::start(&data.join("ledger"), &data.join("closed"), pack.rules())?;
     let (inbound, from_sessions) = mpsc::channel(INBOUND_QUEUE);
     let (commands, from_people) = mpsc::channel(COMMAND_QUEUE);
     let desk = CollectorDesk {
@@ -55,9 +61,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         commands: commands.clone(),
         settings: settings.clone(),
         series: engine.series(),
-        rules: collector_standards::Pack::builtin().context("the built-in pack")?.rules().into(),
+        rules: pack.rules().into(),
         clock: Arc::clone(&clock),
         audit: Arc::clone(&trail),
+        archive: Arc::clone(&archive),
     };
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
@@ -67,8 +74,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     // The engine writes its state last, after the ports are closed. It may have stopped by itself already.
     drop(runtime.block_on(commands.send(Command::Stop)));
     runtime.block_on(trail.stop());
+    archive.stop();
     runtime.shutdown_timeout(DRAIN);
     let audited = audit_thread.join().map_err(|_| anyhow!("the audit log's thread panicked"))?;
+    archive_thread.join().map_err(|_| anyhow!("the archive's thread panicked"))?;
     let ended = engine.join().map_err(|_| anyhow!("the engine panicked; see the log"))?;
     ended.context("the engine stopped")?;
     audited.context("the audit log stopped")?;
@@ -145,7 +154,17 @@ async fn serve(
     ));
     let people =
         tokio::spawn(collector_api::serve(people, Arc::new(api_tls), router, wait(stopped)));
-    let admin = Admin { settings, authority, published, auditor, clock }.serve(listener);
+    let admin = Admin {
+        settings,
+        authority,
+        published,
+        auditor,
+        trail: Arc::clone(&trail),
+        commands: commands.clone(),
+        data: data.clone(),
+        clock,
+    }
+    .serve(listener);
     let admin = tokio::spawn(admin);
     tracing::info!(agents = %listening.0, people = %listening.1, data = %data.display(), "collector is running");
 

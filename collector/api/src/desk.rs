@@ -4,8 +4,8 @@
 //! called on the server's own threads; an act is durable before its future resolves.
 
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Contract, Incident, Judgement, Role, Rule, SeriesReader,
-    Text,
+    Act, ActRefused, AuditEvent, Auditor, Contract, Incident, IncidentId, Judgement, Role, Rule,
+    SeriesReader, Text,
 };
 use shared_model::{Labels, NodeIdentity, Timestamp};
 use std::future::Future;
@@ -23,8 +23,11 @@ pub trait Desk: Send + Sync + 'static {
     /// The contract profile in force.
     fn contract(&self) -> Contract;
 
-    /// All incidents that the collector holds, closed ones too, in any order.
+    /// All incidents that the collector holds in memory, closed ones too, in any order.
     fn incidents(&self) -> Arc<Vec<Incident>>;
+
+    /// Closed incidents that are not in memory any more. May read the disk.
+    fn archive(&self) -> Arc<dyn Archive>;
 
     /// All nodes that ever joined, revoked ones too.
     fn nodes(&self) -> Vec<NodeView>;
@@ -73,6 +76,15 @@ pub struct AuditView {
     pub count: u64,
     /// Events that were lost before it because they came faster than the disk took them.
     pub lost: u64,
+}
+
+/// Closed incidents, all that ever were; some of them are in memory too.
+pub trait Archive: Send + Sync {
+    /// One incident. The error says in one English sentence why that cannot be told now.
+    fn get(&self, id: IncidentId) -> Result<Option<Incident>, String>;
+
+    /// Visits all, the newest number first. The error says why not all were visited.
+    fn visit(&self, visit: &mut dyn FnMut(Incident)) -> Result<(), String>;
 }
 
 /// What [`Desk::act`] returns.

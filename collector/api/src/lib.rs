@@ -19,8 +19,8 @@ mod routes;
 mod serve;
 
 pub use desk::{
-    Account, ActError, ActFuture, AuditFuture, AuditView, Desk, FindingView, NodeState, NodeView,
-    SelfMetric, SelfMetricKind,
+    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
+    NodeView, SelfMetric, SelfMetricKind,
 };
 pub use options::Options;
 pub use router::router;

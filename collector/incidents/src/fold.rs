@@ -36,6 +36,33 @@ pub fn fold<'a>(
     Ok(incidents)
 }
 
+/// A ledger that is followed entry by entry. What is closed is handed out and forgotten, so that the memory it takes is that of
+/// the unfinished incidents.
+#[derive(Clone, Debug)]
+pub struct History {
+    catalogue: Catalogue,
+    unfinished: BTreeMap<IncidentId, Incident>,
+}
+
+impl History {
+    /// Before the first entry. Titles and runbooks are taken from `rules`.
+    pub fn new(rules: &[Rule]) -> Self {
+        Self { catalogue: Catalogue::new(rules), unfinished: BTreeMap::new() }
+    }
+
+    /// Takes the next entry; yields the incident that it closed, as [`fold`] would have it.
+    ///
+    /// # Errors
+    /// [`FoldError`]; nothing has changed then.
+    pub fn apply(&mut self, entry: &Entry) -> Result<Option<Incident>, FoldError> {
+        apply(&mut self.unfinished, entry, &self.catalogue)?;
+        Ok(match entry.kind {
+            EntryKind::Closed => self.unfinished.remove(&entry.incident),
+            _ => None,
+        })
+    }
+}
+
 /// Why a list of entries is not a history.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum FoldError {

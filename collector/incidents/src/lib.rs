@@ -24,7 +24,7 @@ mod state;
 mod verification;
 
 pub use cause::Cause;
-pub use fold::{FoldError, fold};
+pub use fold::{FoldError, History, fold};
 pub use machine::Machine;
 pub use predicates::Truth;
 pub use service::ServiceView;

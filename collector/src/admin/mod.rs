@@ -4,6 +4,7 @@
 //! or the daemon's own user. Each subject has a file here with its requests, its answers and what the daemon does.
 
 mod ask;
+mod backup;
 mod client;
 mod node;
 mod server;
@@ -11,6 +12,7 @@ mod token;
 mod user;
 
 pub(crate) use ask::ask;
+pub(crate) use backup::{BackupCut, BackupRequest, STAGING};
 pub(crate) use client::{ClientCreated, ClientLine, ClientRequest};
 pub(crate) use node::{NodeLine, NodeRequest};
 pub(crate) use server::Admin;
@@ -38,6 +40,8 @@ pub(crate) enum Request {
     Node(NodeRequest),
     /// Certificates of programs that act for accounts.
     Client(ClientRequest),
+    /// Backups.
+    Backup(BackupRequest),
 }
 
 /// What the daemon answers.

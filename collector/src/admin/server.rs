@@ -1,18 +1,20 @@
 //! The daemon's end of the admin socket.
 
 use super::{ANSWER_WITHIN, Answer, REQUEST_MAX_BYTES, Request, socket_path};
-use crate::engine::{Published, Settings};
+use crate::audit::AuditTrail;
+use crate::engine::{Command, Published, Settings};
 use anyhow::{Context, bail};
 use collector_domain::{AuditAction, AuditEvent, AuditOutcome, Auditor};
 use serde::Serialize;
 use shared_model::Clock;
 use shared_runtime::tls::Authority;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 
 /// Answers requests until dropped.
 pub(crate) struct Admin {
@@ -24,6 +26,12 @@ pub(crate) struct Admin {
     pub(crate) published: Published,
     /// Takes what was done through the socket.
     pub(crate) auditor: Arc<dyn Auditor>,
+    /// The audit log, for backups.
+    pub(crate) trail: Arc<AuditTrail>,
+    /// The engine, for backups.
+    pub(crate) commands: mpsc::Sender<Command>,
+    /// The data folder.
+    pub(crate) data: PathBuf,
     /// Time.
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -72,7 +80,7 @@ impl Admin {
         let mut line = String::new();
         tokio::io::BufReader::new(read.take(REQUEST_MAX_BYTES)).read_line(&mut line).await?;
         let answer = match serde_json::from_str(&line) {
-            Ok(request) => match self.answer(request) {
+            Ok(request) => match self.answer(request).await {
                 Ok(result) => Answer::Done(result),
                 Err(error) => Answer::Error(format!("{error:#}")),
             },
@@ -86,12 +94,13 @@ impl Admin {
         Ok(())
     }
 
-    fn answer(&self, request: Request) -> anyhow::Result<serde_json::Value> {
+    async fn answer(&self, request: Request) -> anyhow::Result<serde_json::Value> {
         match request {
             Request::Token(request) => self.token(request),
             Request::User(request) => self.user(request),
             Request::Node(request) => self.node(request),
             Request::Client(request) => self.client(request),
+            Request::Backup(request) => self.backup(request).await,
         }
     }
 

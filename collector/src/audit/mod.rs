@@ -5,9 +5,10 @@ mod clip;
 mod coalesce;
 mod writer;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use collector_domain::{AuditEvent, Auditor, Settled};
-use collector_store::audit::{self, AuditEntry, AuditError, AuditLog};
+use collector_store::audit::{self, AuditEntry, AuditError, AuditLog, Hash};
+use collector_store::backup::{BackupError, Cut};
 use shared_model::Clock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,9 +35,14 @@ enum Message {
     Event(AuditEvent),
     /// Answer when everything before this is on disk.
     Settle(oneshot::Sender<()>),
+    /// Take the log into a backup, with the number and hash of its last entry.
+    Cut(Cut, oneshot::Sender<CutTaken>),
     /// Write what is held back, and end.
     Stop,
 }
+
+/// What becomes of [`Message::Cut`].
+type CutTaken = Result<(Cut, (u64, Hash)), BackupError>;
 
 /// The writing thread. It ends by itself only when the disk fails.
 pub(crate) type AuditThread = JoinHandle<anyhow::Result<()>>;
@@ -70,7 +76,7 @@ impl AuditTrail {
 
     fn writer(&self, log: AuditLog, clock: Arc<dyn Clock>) -> Writer {
         self.newest.store(log.head().0, Ordering::Release);
-        Writer::new(log, clock, Arc::clone(&self.lost), Arc::clone(&self.newest))
+        Writer::new(log, &self.dir, clock, Arc::clone(&self.lost), Arc::clone(&self.newest))
     }
 
     /// The last `limit` entries before number `before`, or the very last ones, newest first. Reads the disk.
@@ -86,6 +92,14 @@ impl AuditTrail {
     /// Resolves when the writing thread has ended.
     pub(crate) async fn closed(&self) {
         self.queue.closed().await;
+    }
+
+    /// Takes the log into a backup, between two writings.
+    pub(crate) async fn cut(&self, cut: Cut) -> anyhow::Result<(Cut, (u64, Hash))> {
+        let (done, taken) = oneshot::channel();
+        let gone = || anyhow!("the audit log has stopped");
+        self.queue.send(Message::Cut(cut, done)).await.map_err(|_| gone())?;
+        Ok(taken.await.map_err(|_| gone())??)
     }
 
     /// Writes what is held back, and ends.

@@ -1,13 +1,15 @@
 //! The thread that writes the audit log: groups of events behind one `fdatasync`.
 
-use super::Message;
 use super::coalesce::Coalescer;
+use super::{CutTaken, Message};
 use anyhow::Context;
 use collector_domain::{AuditAction, AuditEvent, AuditOutcome};
 use collector_store::audit::{AuditEntry, AuditError, AuditLog};
+use collector_store::backup::Cut;
 use shared_journal::JournalError;
 use shared_model::Clock;
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,18 +31,31 @@ pub(super) struct Writer {
     /// is taken either.
     pending: VecDeque<AuditEntry>,
     waiting: Vec<oneshot::Sender<()>>,
+    /// Backups that wait for their cut.
+    cuts: Vec<(Cut, oneshot::Sender<CutTaken>)>,
+    dir: PathBuf,
 }
 
 impl Writer {
     /// `lost` is counted up by those who find the queue full; `newest` is told the number of the last entry on disk.
     pub(super) fn new(
         log: AuditLog,
+        dir: &Path,
         clock: Arc<dyn Clock>,
         lost: Arc<AtomicU64>,
         newest: Arc<AtomicU64>,
     ) -> Self {
-        let coalescer = Coalescer::default();
-        Self { log, clock, lost, newest, coalescer, pending: VecDeque::new(), waiting: Vec::new() }
+        Self {
+            log,
+            clock,
+            lost,
+            newest,
+            coalescer: Coalescer::default(),
+            pending: VecDeque::new(),
+            waiting: Vec::new(),
+            cuts: Vec::new(),
+            dir: dir.to_owned(),
+        }
     }
 
     /// Writes until told to stop. A full disk is waited for; a failed `fdatasync` is an error.
@@ -93,6 +108,10 @@ impl Writer {
                 self.waiting.push(done);
                 false
             }
+            Message::Cut(cut, done) => {
+                self.cuts.push((cut, done));
+                false
+            }
             Message::Stop => true,
         }
     }
@@ -136,6 +155,11 @@ impl Writer {
                         tracing::trace!("who waited for the audit log has hung up");
                     }
                 }
+                for (cut, done) in std::mem::take(&mut self.cuts) {
+                    if done.send(self.cut(cut)).is_err() {
+                        tracing::trace!("who waited for a backup has hung up");
+                    }
+                }
                 Ok(true)
             }
             Err(AuditError::Journal(error @ JournalError::Write { .. })) => {
@@ -147,6 +171,12 @@ impl Writer {
             }
             Err(error) => Err(error).context("write the audit log"),
         }
+    }
+
+    fn cut(&self, mut cut: Cut) -> CutTaken {
+        let data = self.dir.parent().unwrap_or(Path::new("."));
+        cut.folder(data, "audit", &|_| true)?;
+        Ok((cut, self.log.head()))
     }
 
     fn try_write(&mut self) -> Result<(), AuditError> {

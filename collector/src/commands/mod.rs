@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod backup;
 mod check_config;
 mod client;
 mod confirm;
@@ -38,6 +39,7 @@ Examples:
   wardround-collector client create --account noc -o noc       a certificate for a program, such as a NOC's
   wardround-collector check-config --config collector.toml     all faults of a file at once
   wardround-collector ledger verify                            recompute the hash chain of the ledger
+  wardround-collector backup /media/usb/wardround.backup       everything in one file, while it runs
   wardround-collector audit list --since 2026-11-25T00:00:00Z  who reached for what since then
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
@@ -69,6 +71,10 @@ enum Command {
     /// The audit log: who reached for what, and what became of it
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Put a running collector's logs and data into one file
+    Backup(backup::Backup),
+    /// Make a data folder from a backup, or prove one
+    Restore(backup::Restore),
     /// Print the completion script of a shell
     #[command(
         after_help = "Example:\n  wardround-collector completion bash > /etc/bash_completion.d/wardround-collector"
@@ -92,6 +98,8 @@ impl Cli {
             Command::Rules(command) => command.run(),
             Command::Ledger(command) => command.run(&config()?),
             Command::Audit(command) => command.run(&config()?),
+            Command::Backup(command) => command.run(&config()?),
+            Command::Restore(command) => command.run(),
             Command::Completion { shell } => {
                 clap_complete::generate(
                     shell,

@@ -57,7 +57,8 @@ pub(crate) fn open(
         tracing::error!(?damage, "stored samples are damaged; the others are kept");
     }
     let state_path = data.join("state");
-    let (fold, next, ledgered) = restore(&state_path, &pack, &journal)?;
+    let Beginning { fold, next, ledgered, .. } = restore(&state_path, &pack, &journal)?;
+    let kept_before = older_of(&state_path, next)?;
     let collector = (&*config.identity.hospital, &*config.identity.appliance);
     let mut engine = Engine {
         boot_id,
@@ -69,6 +70,8 @@ pub(crate) fn open(
         fold,
         clock_watch: ClockWatch::new(collector, None),
         state_path,
+        kept_before,
+        needed: Lsn(0),
         version: ENGINE_VERSION,
         published: Published::default(),
         totals: Totals::default(),
@@ -90,34 +93,115 @@ pub(crate) fn open(
     Ok(engine)
 }
 
-fn restore(path: &Path, pack: &Arc<Pack>, journal: &Log) -> anyhow::Result<(Fold, Lsn, u64)> {
-    match snapshot::read(path).context("read the state file")? {
-        Loaded::Absent => {}
-        Loaded::Damaged(why) => {
-            tracing::warn!(why, "the state file is damaged; the journal is replayed instead");
-        }
-        Loaded::Sound(kept) => match state_file::read(&kept.payload, pack) {
-            Ok(fold) => return Ok((fold, kept.journal.next(), kept.ledger)),
-            Err(why) => tracing::warn!(
-                why,
-                written_by = kept.engine,
-                "the state file does not fit this version"
-            ),
-        },
+/// Where a replay of the journal begins.
+pub(super) struct Beginning {
+    pub(super) fold: Fold,
+    /// First record to fold.
+    pub(super) next: Lsn,
+    /// Ledger entries that the state before it led to.
+    pub(super) ledgered: u64,
+    /// In words.
+    pub(super) from: String,
+}
+
+/// The newest kept state that fits the journal, else the journal's start.
+fn restore(path: &Path, pack: &Arc<Pack>, journal: &Log) -> anyhow::Result<Beginning> {
+    if let Some(newest) = kept(path, pack, journal.first(), journal.next())?.next() {
+        return Ok(newest);
     }
-    if journal.first() != Lsn::FIRST {
+    if journal.first() == Lsn::FIRST {
+        return from_nothing(pack);
+    }
+    bail!(
+        "the journal in {} begins at record {} and no kept state covers what was before it: put {} or {} back from a backup \
+         ('wardround-collector restore'), or restore the whole data folder from one",
+        journal.dir().display(),
+        journal.first(),
+        path.display(),
+        snapshot::paths(path)[2].display(),
+    )
+}
+
+/// The kept states that fit a journal of the records `first` up to, not including, `end`, newest first.
+fn kept<'a>(
+    path: &'a Path,
+    pack: &'a Arc<Pack>,
+    first: Lsn,
+    end: Lsn,
+) -> anyhow::Result<impl DoubleEndedIterator<Item = Beginning> + 'a> {
+    let mut ahead = None;
+    let mut fitting = Vec::new();
+    for (file, loaded) in snapshot::generations(path).context("read the kept states")? {
+        let kept = match loaded {
+            Loaded::Absent => continue,
+            Loaded::Damaged(why) => {
+                let file = file.display();
+                tracing::warn!(%file, why, "a kept state is damaged; an older one and more of the journal do");
+                continue;
+            }
+            Loaded::Sound(kept) => kept,
+        };
+        if kept.journal.next() > end {
+            ahead.get_or_insert((file, kept.journal));
+        } else if kept.journal.next() < first {
+            let file = file.display();
+            tracing::warn!(%file, record = %kept.journal, "the journal does not reach back to a kept state");
+        } else {
+            fitting.push((file, kept));
+        }
+    }
+    if let (Some((file, record)), true) = (ahead, fitting.is_empty()) {
         bail!(
-            "the journal in {} begins at record {} and no state file covers what was before it: restore {} from a backup",
-            journal.dir().display(),
-            journal.first(),
-            path.display()
+            "the kept state {} goes up to journal record {record}, but the journal ends before it: put the journal back from a \
+             backup, or restore the whole data folder from one",
+            file.display()
         );
     }
+    Ok(fitting.into_iter().filter_map(move |(file, kept)| {
+        match state_file::read(&kept.payload, pack) {
+            Ok(fold) => Some(Beginning {
+                fold,
+                next: kept.journal.next(),
+                ledgered: kept.ledger,
+                from: format!("the kept state {} after record {}", file.display(), kept.journal),
+            }),
+            Err(why) => {
+                let (file, written_by) = (file.display(), kept.engine);
+                tracing::warn!(%file, why, written_by, "a kept state does not fit this version");
+                None
+            }
+        }
+    }))
+}
+
+/// The oldest kept state that fits the journal.
+pub(super) fn oldest_kept(
+    path: &Path,
+    pack: &Arc<Pack>,
+    first: Lsn,
+    end: Lsn,
+) -> anyhow::Result<Beginning> {
+    let oldest = kept(path, pack, first, end)?.next_back();
+    oldest.with_context(|| {
+        format!("the journal begins at record {first} and no kept state covers what was before it")
+    })
+}
+
+/// The journal's start, with nothing folded.
+pub(super) fn from_nothing(pack: &Arc<Pack>) -> anyhow::Result<Beginning> {
     let contract = collector_domain::Contract::default();
     let evaluator = Evaluator::new(Arc::clone(pack), &contract);
     let machine = Machine::new(pack.rules(), contract, collector_domain::Topology::default());
     let fold = Fold::new(Arc::clone(pack), evaluator, machine).context("make the engine")?;
-    Ok((fold, Lsn::FIRST, 0))
+    let from = "the journal's start".to_owned();
+    Ok(Beginning { fold, next: Lsn::FIRST, ledgered: 0, from })
+}
+
+/// The journal record up to which the kept state goes that becomes the older one at the next writing: that of the newest
+/// file, when it was good enough to start from. `None` keeps the whole journal until there are two.
+fn older_of(path: &Path, next: Lsn) -> anyhow::Result<Option<Lsn>> {
+    let newest = snapshot::read(path).context("read the kept state")?.sound();
+    Ok(newest.map(|kept| kept.journal).filter(|last| last.next() == next))
 }
 
 fn replay(engine: &mut Engine, from: Lsn, mut ledgered: u64) -> anyhow::Result<()> {

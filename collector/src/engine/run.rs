@@ -11,15 +11,16 @@ use super::steady::Stamp;
 use anyhow::{Context, anyhow};
 use collector_domain::{Act, ActRefused, SeriesReader};
 use collector_ingest::{Inbound, Refusal};
-use collector_store::ledger::Ledger;
+use collector_store::backup::{BackupError, Cut};
+use collector_store::ledger::{Hash, Ledger};
 use collector_store::series::{GroupId, SeriesStore};
 use collector_store::snapshot::{self, Snapshot};
 use shared_journal::{Log, Lsn};
 use shared_model::{Clock, Labels, NodeIdentity, Timestamp};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Messages folded behind one `fdatasync`; more only adds delay, since a sync takes about as long as folding these.
 const GROUP_MAX: usize = 1024;
@@ -30,9 +31,15 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) enum Command {
     /// A person acts on an incident.
     Act(Act, ActReply),
+    /// Take journal, kept states, ledger and, if asked, samples into a backup; answers the number and hash of the last ledger
+    /// entry.
+    Cut { cut: Cut, with_series: bool, reply: CutReply },
     /// Write the state and end.
     Stop,
 }
+
+/// The answer to [`Command::Cut`].
+pub(crate) type CutReply = oneshot::Sender<Result<(Cut, (u64, Hash)), BackupError>>;
 
 /// Everything the engine owns.
 pub(crate) struct Engine {
@@ -45,6 +52,10 @@ pub(crate) struct Engine {
     pub(super) fold: Fold,
     pub(super) clock_watch: ClockWatch,
     pub(super) state_path: PathBuf,
+    /// Journal record up to which the newest kept state goes.
+    pub(super) kept_before: Option<Lsn>,
+    /// Journal records up to this one are needed by neither kept state nor the series.
+    pub(super) needed: Lsn,
     pub(super) version: &'static str,
     pub(super) published: Published,
     pub(super) totals: Totals,
@@ -89,6 +100,10 @@ impl Engine {
                     Some(Command::Act(act, reply)) => {
                         let record = Record::Acted { stamp: self.stamp(), act: act.clone() };
                         staged.push(Staged { record, decoded: None, then: Then::Answer(reply, act) });
+                    }
+                    Some(Command::Cut { cut, with_series, reply }) => {
+                        // The asker may have hung up; what it was given is removed at the next cut or start.
+                        drop(reply.send(self.cut(cut, with_series)));
                     }
                     Some(Command::Stop) | None => {
                         sessions.end_all(&Refusal::Unavailable);
@@ -219,8 +234,27 @@ impl Engine {
         self.write_state()
     }
 
-    /// Writes the state file, then drops the part of the journal that neither it nor the series need any more and that is over
-    /// the budget.
+    /// Takes what the engine writes into a backup. Called between two groups, when everything written is whole records.
+    fn cut(&self, mut cut: Cut, with_series: bool) -> Result<(Cut, (u64, Hash)), BackupError> {
+        let data = self.state_path.parent().unwrap_or(Path::new("."));
+        let first = self.journal.start_of(self.needed.next());
+        let is_needed = |name: &str| {
+            let number = name.strip_suffix(".seg").and_then(|n| n.parse().ok());
+            number.is_none_or(|number: u64| number >= first.0)
+        };
+        cut.folder(data, "journal", &is_needed)?;
+        for file in ["state", "state.older"] {
+            cut.file(data, file)?;
+        }
+        cut.folder(data, "ledger", &|_| true)?;
+        if with_series {
+            cut.folder(data, "series", &|_| true)?;
+        }
+        Ok((cut, self.ledger.head()))
+    }
+
+    /// Writes the kept state, then drops the part of the journal that neither the older kept state nor the series need any more
+    /// and that is over the budget.
     fn write_state(&mut self) -> anyhow::Result<()> {
         self.sink.store.seal_aged(self.fold.now).context("seal the series")?;
         self.sink.store.sync().context("sync the series")?;
@@ -233,7 +267,10 @@ impl Engine {
             payload,
         };
         snapshot::write(&self.state_path, &snapshot).context("write the state file")?;
-        let needed = self.sink.store.oldest_unsealed().map_or(last, |lsn| lsn.min(last));
+        // The older of the two kept states must still find the records after it: it stands in when the newest is damaged.
+        let older = self.kept_before.replace(last).unwrap_or(Lsn(0));
+        let needed = self.sink.store.oldest_unsealed().map_or(older, |lsn| lsn.min(older));
+        self.needed = needed;
         while let Some(oldest) = self.journal.over_budget() {
             if oldest.to >= needed {
                 break;

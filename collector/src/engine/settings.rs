@@ -25,9 +25,9 @@ pub(crate) struct Guard<'a> {
 }
 
 impl Settings {
-    /// Opens the log in `dir`.
-    pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
-        let log = SettingsLog::open(dir)
+    /// Opens the log in `dir`, sealed with the key in `key_file`.
+    pub(crate) fn open(dir: &Path, key_file: &Path) -> anyhow::Result<Self> {
+        let log = SettingsLog::open(dir, key_file)
             .with_context(|| format!("open the settings in {}", dir.display()))?;
         Ok(Self { log: Arc::new(Mutex::new(log)), changed: watch::Sender::new(()) })
     }
@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn a_change_wakes_and_a_look_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        let settings = Settings::open(dir.path()).unwrap();
+        let settings =
+            Settings::open(&dir.path().join("settings"), &dir.path().join("key")).unwrap();
         let waiting = settings.changed();
         assert!(settings.lock().state().accounts.is_empty());
         assert!(!waiting.has_changed().unwrap());

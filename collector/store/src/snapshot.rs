@@ -1,17 +1,19 @@
-//! One saved state of the collector in a file, replaced as a whole.
+//! The saved states of the collector, in two generations: the newest, and the one before it as `NAME.older`.
 //!
 //! Layout, numbers little-endian: magic `WRSNAP\0\0` (8 bytes), format version u32, journal lsn u64, ledger number u64,
 //! length of the engine's name u32, length of the payload u64, crc32c u32 of everything else in the file, name, payload.
 
 use shared_journal::Lsn;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"WRSNAP\0\0";
 const VERSION: u32 = 1;
 const HEAD_BYTES: usize = 44;
 const CRC_AT: usize = 40;
+/// It names nodes and incidents: not for everybody on the machine.
+const MODE: u32 = 0o600;
 
 /// The state of the decisions after one record of the journal.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,16 +73,48 @@ pub enum SnapshotError {
     },
 }
 
-/// Replaces the snapshot at `path`. When this returns the new one is on disk; until then the one before is.
+/// Makes `snapshot` the newest at `path` and keeps the one before it. When this returns the new one is on disk; whatever
+/// interrupts it, at least the newest so far is still found by [`generations`].
 ///
 /// # Errors
 /// [`SnapshotError::Write`].
 pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-    replace(path, &encode(snapshot))
-        .map_err(|source| SnapshotError::Write { path: path.to_owned(), source })
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SnapshotError::Write { path, source }
+    };
+    let [next, newest, older] = paths(path);
+    shared_runtime::replace_file(&next, &encode(snapshot), MODE)
+        .map_err(|e| SnapshotError::Write { path: e.path, source: e.source })?;
+    match fs::rename(&newest, &older) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(&older)(e)),
+        _ => {}
+    }
+    fs::rename(&next, &newest).map_err(failed(&newest))?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|f| f.sync_all()).map_err(failed(folder))
 }
 
-/// Reads the snapshot at `path`.
+/// What is in the places of the snapshot at `path`, newest first. The first is one whose writing was interrupted after it
+/// was whole.
+///
+/// # Errors
+/// [`SnapshotError::Read`]; a missing or damaged file is not an error.
+pub fn generations(path: &Path) -> Result<Vec<(PathBuf, Loaded)>, SnapshotError> {
+    paths(path).into_iter().map(|path| read(&path).map(|loaded| (path, loaded))).collect()
+}
+
+/// The files that hold snapshots of this name: the next while it is written, the newest, the older.
+pub fn paths(path: &Path) -> [PathBuf; 3] {
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    [with(".next"), path.to_owned(), with(".older")]
+}
+
+/// Reads the snapshot in one file.
 ///
 /// # Errors
 /// [`SnapshotError::Read`]; a missing or damaged file is not an error.
@@ -89,20 +123,6 @@ pub fn read(path: &Path) -> Result<Loaded, SnapshotError> {
         Ok(bytes) => Ok(decode(&bytes)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Loaded::Absent),
         Err(source) => Err(SnapshotError::Read { path: path.to_owned(), source }),
-    }
-}
-
-/// Writes a file beside `path`, syncs it, and renames it over `path`.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => File::open(dir)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
     }
 }
 
@@ -183,17 +203,60 @@ mod tests {
         }
     }
 
-    /// Scenario: none, one, and one over another. Guarantees: what was written last is read; nothing else is left.
+    fn sound(path: &Path) -> Vec<Vec<u8>> {
+        let all = generations(path).unwrap();
+        all.into_iter().filter_map(|(_, l)| l.sound()).map(|s| s.payload).collect()
+    }
+
+    /// Scenario: none, then one after another. Guarantees: the last two are found, newest first; nothing else is left.
     #[test]
-    fn the_last_one_written_is_read() {
+    fn two_generations_are_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state");
-        assert_eq!(read(&path).unwrap(), Loaded::Absent);
-        for payload in [&b"first"[..], b"", b"second"] {
+        assert!(sound(&path).is_empty());
+        write(&path, &snapshot(b"first")).unwrap();
+        assert_eq!(sound(&path), [b"first"]);
+        for (before, payload) in [(&b"first"[..], &b""[..]), (b"", b"second")] {
             write(&path, &snapshot(payload)).unwrap();
-            assert_eq!(read(&path).unwrap().sound(), Some(snapshot(payload)));
+            assert_eq!(sound(&path), [payload, before]);
         }
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    /// Scenario: the newest damaged or gone, and every step of a writing interrupted. Guarantees: a sound one is found, and
+    /// the next writing leaves two again.
+    #[test]
+    fn one_is_left_whatever_happens() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let [next, newest, older] = paths(&path);
+        let begin = || {
+            write(&path, &snapshot(b"1")).unwrap();
+            write(&path, &snapshot(b"2")).unwrap();
+        };
+        type Fault<'a> = &'a dyn Fn();
+        let faults: [(&str, Fault<'_>, &[&[u8]]); 5] = [
+            ("newest damaged", &|| fs::write(&newest, b"x").unwrap(), &[b"1"]),
+            ("newest gone", &|| fs::remove_file(&newest).unwrap(), &[b"1"]),
+            ("older gone", &|| fs::remove_file(&older).unwrap(), &[b"2"]),
+            ("next half", &|| fs::write(&next, b"x").unwrap(), &[b"2", b"1"]),
+            (
+                "newest moved on",
+                &|| {
+                    fs::write(&next, encode(&snapshot(b"3"))).unwrap();
+                    fs::rename(&newest, &older).unwrap();
+                },
+                &[b"3", b"2"],
+            ),
+        ];
+        for (what, fault, expected) in faults {
+            begin();
+            fault();
+            assert_eq!(sound(&path), expected, "{what}");
+            write(&path, &snapshot(b"4")).unwrap();
+            write(&path, &snapshot(b"5")).unwrap();
+            assert_eq!(sound(&path), [b"5", b"4"], "{what}");
+        }
     }
 
     /// Scenario: the file cut at every length and one bit of every byte flipped. Guarantees: reported, never used.

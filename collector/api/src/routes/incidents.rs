@@ -8,7 +8,10 @@ use axum::Json;
 use axum::extract::State;
 use collector_domain::{Incident, IncidentId, IncidentState};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Incidents on a page when the client does not say.
 const LIMIT_DEFAULT: usize = 100;
@@ -82,19 +85,28 @@ pub(crate) async fn list(
         None => None,
     };
     let filter = Filter::parse(query)?;
-    let all = app.desk.incidents();
-    let mut matching: Vec<&Incident> = all.iter().filter(|i| filter.matches(i)).collect();
-    matching.sort_by_key(|incident| std::cmp::Reverse(incident.id));
-    let total = matching.len();
-    matching.retain(|incident| before.is_none_or(|id| incident.id < id));
-    let more = matching.len() > limit;
-    matching.truncate(limit);
-    let last = matching.last().map(|incident| incident.id.to_string());
+    let held = app.desk.incidents();
+    let mut found = Found { before, limit, ..Found::default() };
+    held.iter().filter(|i| filter.matches(i)).for_each(|i| found.take(i.clone()));
+    if is_more_archived(&held) {
+        let archive = app.desk.archive();
+        let ids: BTreeSet<IncidentId> = held.iter().map(|i| i.id).collect();
+        found = from_disk(move || {
+            let mut take = |incident: Incident| {
+                if !ids.contains(&incident.id) && filter.matches(&incident) {
+                    found.take(incident);
+                }
+            };
+            archive.visit(&mut take).map(|()| found)
+        })
+        .await?;
+    }
     let now = app.desk.steady_now();
+    let (page, more) = found.page();
     Ok(Json(Page {
-        incidents: matching.iter().map(|i| IncidentJson::of(i, now)).collect(),
-        total,
-        next_cursor: last.filter(|_| more),
+        incidents: page.iter().map(|i| IncidentJson::of(i, now)).collect(),
+        total: found.total,
+        next_cursor: page.last().map(|i| i.id.to_string()).filter(|_| more),
     }))
 }
 
@@ -103,12 +115,64 @@ pub(crate) async fn show(
     State(app): State<Arc<App>>,
     IncidentPath(id): IncidentPath,
 ) -> Result<Json<IncidentJson>, Problem> {
-    let all = app.desk.incidents();
-    let found = all.iter().find(|incident| incident.id == id);
+    let held = app.desk.incidents();
     let now = app.desk.steady_now();
+    if let Some(incident) = held.iter().find(|incident| incident.id == id) {
+        return Ok(Json(IncidentJson::of(incident, now)));
+    }
+    let archive = app.desk.archive();
+    let found = match is_more_archived(&held) {
+        true => from_disk(move || archive.get(id)).await?,
+        false => None,
+    };
     found
-        .map(|incident| Json(IncidentJson::of(incident, now)))
+        .map(|incident| Json(IncidentJson::of(&incident, now)))
         .ok_or_else(|| Problem::new(Code::IncidentUnknown, format!("incident {id} does not exist")))
+}
+
+/// Whether there are incidents that are not in memory: numbers are dense from 1.
+fn is_more_archived(held: &[Incident]) -> bool {
+    let newest = held.iter().map(|i| i.id.0).max().unwrap_or(0);
+    held.len() as u64 != newest
+}
+
+/// Reads the archive off the server's own threads.
+async fn from_disk<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, Problem> {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map_err(|e| e.to_string()).flatten().map_err(|why| {
+        tracing::warn!(why, "closed incidents cannot be read now");
+        Problem::new(Code::Unavailable, why).retry_after(Duration::from_secs(2))
+    })
+}
+
+/// Matching incidents: how many, and the newest of them before the cursor.
+#[derive(Default)]
+struct Found {
+    before: Option<IncidentId>,
+    limit: usize,
+    total: usize,
+    newest: BTreeMap<Reverse<IncidentId>, Incident>,
+}
+
+impl Found {
+    fn take(&mut self, incident: Incident) {
+        self.total += 1;
+        if self.before.is_none_or(|before| incident.id < before) {
+            self.newest.insert(Reverse(incident.id), incident);
+            // One more than the page holds tells that there is a next one.
+            if self.newest.len() > self.limit + 1 {
+                self.newest.pop_last();
+            }
+        }
+    }
+
+    /// The page, and whether there is another one.
+    fn page(&self) -> (Vec<&Incident>, bool) {
+        let page = self.newest.values().take(self.limit).collect();
+        (page, self.newest.len() > self.limit)
+    }
 }
 
 impl Filter {

@@ -1,8 +1,8 @@
 //! A double of the daemon: fixed state, and acts by the simplest rules that can answer in every way.
 
 use collector_api::{
-    Account, ActError, ActFuture, AuditFuture, AuditView, Desk, FindingView, NodeState, NodeView,
-    SelfMetric, SelfMetricKind, password,
+    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
+    NodeView, SelfMetric, SelfMetricKind, password,
 };
 use collector_domain::{
     Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Incident,
@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// Acts never finish.
     pub(crate) stalls: bool,
     pub(crate) acts: Vec<Act>,
+    /// Closed incidents beyond those in memory; the error is that of an archive that is being rebuilt.
+    pub(crate) archived: Result<Vec<Incident>, String>,
     /// Labels of the series, each with one sample of value 1 at [`now`].
     pub(crate) series: Vec<Labels>,
 }
@@ -253,6 +255,7 @@ impl Default for State {
             takes_acts: true,
             stalls: false,
             acts: vec![],
+            archived: Ok(vec![]),
             series: vec![Labels::from_pairs([("__name__", "up"), ("host", "db-1")])],
         }
     }
@@ -273,6 +276,10 @@ impl Desk for Double {
 
     fn incidents(&self) -> Arc<Vec<Incident>> {
         Arc::new(self.read(|s| s.incidents.clone()))
+    }
+
+    fn archive(&self) -> Arc<dyn Archive> {
+        Arc::new(Archived(self.read(|s| s.archived.clone())))
     }
 
     fn nodes(&self) -> Vec<NodeView> {
@@ -386,5 +393,18 @@ impl SeriesReader for Series {
             .filter(|_| inside)
             .map(|labels| SeriesData { labels: labels.clone(), samples: vec![(now(), 1.0)] });
         data.collect()
+    }
+}
+
+struct Archived(Result<Vec<Incident>, String>);
+
+impl Archive for Archived {
+    fn get(&self, id: IncidentId) -> Result<Option<Incident>, String> {
+        Ok(self.0.clone()?.into_iter().find(|i| i.id == id))
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(Incident)) -> Result<(), String> {
+        self.0.clone()?.into_iter().rev().for_each(visit);
+        Ok(())
     }
 }

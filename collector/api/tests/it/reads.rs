@@ -146,3 +146,43 @@ async fn nodes_findings_and_rules() {
     });
     assert_eq!(rules["rules"][0], expected);
 }
+
+/// Scenario: 40 closed incidents of which the last 30 are in memory, listed in pages of 7, filtered, and one by one; then the
+/// archive is being rebuilt. Guarantees: every incident once, newest first, the total right; a known one beyond memory is
+/// shown, an unknown one is not; without the archive the answer is "try again", never a shorter list.
+#[tokio::test]
+async fn incidents_beyond_memory_are_read_from_the_archive() {
+    let api = Api::new();
+    let all = (1..=40).map(|id| {
+        let host = if id % 2 == 0 { "db-1" } else { "db-2" };
+        incident(id, Level::Three, host, "01:00:00")
+    });
+    let all: Vec<collector_domain::Incident> = all.collect();
+    api.desk.change(|s| {
+        s.incidents = all[10..].to_vec();
+        s.archived = Ok(all[..20].to_vec());
+    });
+    let token = api.token("viewer").await;
+    for (filter, expected) in [("", 40), ("&host=db-1", 20)] {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/incidents?limit=7{filter}{cursor}");
+            let page = api.get(&token, &path).await.json();
+            assert_eq!(page["total"], expected);
+            let on_page = page["incidents"].as_array().unwrap();
+            ids.extend(on_page.iter().map(|i| i["id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(ids.len(), expected, "{filter}");
+        assert!(ids.is_sorted_by(|a, b| a > b), "{ids:?}");
+    }
+    assert_eq!(api.get(&token, "/api/v1/incidents/3").await.json()["id"], "W-000003");
+    assert_eq!(api.get(&token, "/api/v1/incidents/41").await.problem(), "incident_unknown");
+    api.desk.change(|s| s.archived = Err("it is being rebuilt".to_owned()));
+    for path in ["/api/v1/incidents", "/api/v1/incidents/3"] {
+        let reply = api.get(&token, path).await;
+        assert_eq!((reply.problem().as_str(), reply.header("retry-after")), ("unavailable", "2"));
+    }
+    assert_eq!(api.get(&token, "/api/v1/incidents/33").await.json()["id"], "W-000033");
+}

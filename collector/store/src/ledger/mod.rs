@@ -5,11 +5,15 @@
 //! nothing in it was changed, taken out or moved; that nothing was taken off its end is proved by comparing
 //! [`Report::head`] with one that was handed over earlier.
 
+mod follow;
 mod record;
+mod replay;
 mod verify;
 
 pub use crate::chain::Hash;
+pub use follow::Follow;
 pub use record::Stored;
+pub use replay::Replay;
 pub use verify::{Report, verify};
 
 use crate::chain::RECORD_KIND;

@@ -55,21 +55,43 @@ impl Chain {
     /// The hash that `entry` would have as number `number`, which is at most one past the end.
     pub(super) fn hash_of(&self, number: u64, entry: &Entry) -> Result<Hash, LedgerError> {
         let prev = self.hash(number.saturating_sub(1)).unwrap_or_default();
+        Self::hash_after(number, prev, entry)
+    }
+
+    /// The hash of `entry` as number `number` after the entry of hash `prev`.
+    pub(super) fn hash_after(number: u64, prev: Hash, entry: &Entry) -> Result<Hash, LedgerError> {
         let (hash, _) = chain::seal(DOMAIN, number, prev, entry).map_err(LedgerError::Encode)?;
         Ok(hash)
     }
 
     /// Proves the next item of the log and takes it into the chain.
     pub(super) fn follow(&mut self, item: Item) -> Result<(Stored, Entry), LedgerError> {
-        let number = self.len() + 1;
+        let mut tip = Tip { number: self.len(), head: self.head() };
+        let entry = tip.follow(item)?;
+        self.extend(tip.head);
+        Ok((Stored { number: tip.number, hash: tip.head }, entry))
+    }
+}
+
+/// The end of a chain that is being followed, without the hashes of what is behind it.
+#[derive(Debug, Default)]
+pub(super) struct Tip {
+    number: u64,
+    head: Hash,
+}
+
+impl Tip {
+    /// Proves the next item of the log.
+    pub(super) fn follow(&mut self, item: Item) -> Result<Entry, LedgerError> {
+        let number = self.number + 1;
         let broken = |why: String| LedgerError::Broken { number, why };
         let payload = chain::payload(item).map_err(broken)?;
         let link = chain::open(DOMAIN, number, &payload).map_err(broken)?;
-        if link.prev != self.head() {
+        if link.prev != self.head {
             return Err(broken("it does not carry the hash of the entry before it".to_owned()));
         }
-        self.extend(link.hash);
-        Ok((Stored { number, hash: link.hash }, link.entry))
+        *self = Self { number, head: link.hash };
+        Ok(link.entry)
     }
 }
 

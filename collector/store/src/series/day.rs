@@ -2,7 +2,6 @@
 
 use super::frame::{HEAD_BYTES, Head, Kind};
 use super::{GroupId, SeriesError};
-use crate::snapshot::replace;
 use shared_journal::Lsn;
 use shared_model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -241,7 +240,9 @@ impl SyncedMarks {
     pub(super) fn write(root: &Path, ends: &BTreeMap<String, u64>) -> Result<(), SeriesError> {
         let path = root.join("synced");
         let json = serde_json::to_vec(ends).map_err(std::io::Error::other);
-        json.and_then(|json| replace(&path, &json)).map_err(SeriesError::write(&path))
+        let replace =
+            |json: Vec<u8>| shared_runtime::replace_file(&path, &json, 0o600).map_err(|e| e.source);
+        json.and_then(replace).map_err(SeriesError::write(&path))
     }
 
     /// Empty when the file is missing or damaged: then every body is read.

@@ -123,3 +123,23 @@ pub enum Change {
         at: Timestamp,
     },
 }
+
+impl Change {
+    /// The collector's time of the change.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::AccountSet { at, .. }
+            | Self::AccountRemoved { at, .. }
+            | Self::TokenIssued { at, .. }
+            | Self::AccountDisabled { at, .. }
+            | Self::AccountEnabled { at, .. }
+            | Self::TokenRevoked { at, .. }
+            | Self::ClientIssued { at, .. }
+            | Self::ClientRevoked { at, .. }
+            | Self::TokenUsed { at, .. }
+            | Self::NodeJoined { at, .. }
+            | Self::NodeRenewed { at, .. }
+            | Self::NodeRevoked { at, .. } => *at,
+        }
+    }
+}

@@ -4,23 +4,30 @@
 //! answered with `Ok` survives anything and a refused one leaves no trace.
 
 mod change;
+mod key;
+mod log;
 mod refused;
+mod seal;
 mod secret;
 mod state;
 
 pub use change::Change;
+pub use key::{KeyError, SettingsKey};
 pub use refused::{ClientRefused, Refused};
 pub use secret::{PasswordHash, SecretDigest};
 pub use state::{Account, Client, JoinToken, Node, Revoked, Settings};
 
-use shared_journal::{Item, JournalError, Log, Lsn, Options, Tail};
+use log::{Files, Sealed};
+use shared_journal::JournalError;
 use shared_model::{NodeIdentity, Timestamp};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Kind of a change in the log.
-const RECORD_KIND: u8 = 1;
-/// Longest change: names and a password hash, well under a page.
-const CHANGE_BYTES_MAX: usize = 64 << 10;
+/// Records from which the log is replaced by one that holds the state alone: some MiB, and a second of a start.
+const RECORDS_MAX: u64 = 10_000;
+/// How long a token that was used, taken back or has run out is still listed. After that it is not known any more, and so
+/// refused all the same.
+const TOKENS_KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// Why settings could not be opened or changed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +46,29 @@ pub enum SettingsError {
     /// A change has no JSON form.
     #[error("cannot encode a settings change")]
     Encode(#[source] serde_json::Error),
+    /// The settings were sealed with another key.
+    #[error("the settings are sealed with another key: put back the key file that belongs to them")]
+    WrongKey,
+    /// The key file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The system has no random numbers.
+    #[error("the system has no random numbers to seal the settings with")]
+    NoRandomness,
+    /// The log could not be replaced by a shorter or sealed one; the one before is still there.
+    #[error("cannot replace {path}")]
+    Replace {
+        /// File or folder.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Replacing the log failed half-way in this run. What is on disk is right; it is read at the next start.
+    #[error(
+        "the settings could not be opened again after they were replaced: restart the collector"
+    )]
+    NotReplaced,
     /// The files could not be read or written.
     #[error("cannot use the settings' files")]
     Journal(#[from] JournalError),
@@ -73,28 +103,21 @@ pub enum TokenError {
 /// The settings, open for changing.
 #[derive(Debug)]
 pub struct SettingsLog {
-    log: Log,
+    files: Files,
     state: Settings,
+    records_max: u64,
 }
 
 impl SettingsLog {
-    /// Opens the settings in `dir`, created when missing.
+    /// Opens the settings in `dir`, created when missing, which are sealed with the key in `key_file`. The key is made when
+    /// there are no sealed settings yet; settings of an earlier version are sealed now.
     ///
     /// # Errors
-    /// [`SettingsError::Damaged`] when a change cannot be read, [`SettingsError::Journal`].
-    pub fn open(dir: &Path) -> Result<Self, SettingsError> {
-        let options = Options {
-            segment_bytes: 1 << 20,
-            max_record_bytes: CHANGE_BYTES_MAX,
-            tail: Tail::CutIncomplete,
-            ..Options::default()
-        };
-        let (log, _) = Log::open(dir, options)?;
-        let mut state = Settings::default();
-        for item in log.reader(Lsn::FIRST) {
-            state.fold(decode(item?)?);
-        }
-        Ok(Self { log, state })
+    /// [`SettingsError::Damaged`] when a change cannot be read, [`SettingsError::WrongKey`], [`SettingsError::Key`],
+    /// [`SettingsError::Journal`].
+    pub fn open(dir: &Path, key_file: &Path) -> Result<Self, SettingsError> {
+        let (files, state) = Files::open(dir, key_file)?;
+        Ok(Self { files, state, records_max: RECORDS_MAX })
     }
 
     /// The state after all changes.
@@ -108,10 +131,17 @@ impl SettingsLog {
     /// [`SettingsError::Refused`] when it does not fit the state, otherwise the change is not durable and not folded.
     pub fn record(&mut self, change: Change) -> Result<(), SettingsError> {
         self.state.check(&change)?;
-        let json = serde_json::to_vec(&change).map_err(SettingsError::Encode)?;
-        self.log.append(RECORD_KIND, &json)?;
-        self.log.sync()?;
+        let at = change.at();
+        self.files.append(&Sealed::Change(change.clone()))?;
         self.state.fold(change);
+        if self.files.records() >= self.records_max {
+            self.state.forget_tokens(at.minus(TOKENS_KEPT));
+            // The change itself is on disk: what fails here is tried again at the next one.
+            if let Err(error) = self.files.replace(&self.state) {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the settings could not be compacted");
+            }
+        }
         Ok(())
     }
 
@@ -148,17 +178,7 @@ impl SettingsLog {
     }
 }
 
-fn decode(item: Item) -> Result<Change, SettingsError> {
-    let damaged = |number: Lsn, why: String| SettingsError::Damaged { number: number.0, why };
-    match item {
-        Item::Record { lsn, kind, payload } if kind == RECORD_KIND => {
-            serde_json::from_slice(&payload).map_err(|e| damaged(lsn, e.to_string()))
-        }
-        Item::Record { lsn, kind, .. } => Err(damaged(lsn, format!("it is of kind {kind}"))),
-        Item::Damaged { from, .. } => Err(damaged(from, "its record cannot be read".to_owned())),
-        Item::Dropped { from, .. } => Err(damaged(from, "its file is missing".to_owned())),
-    }
-}
-
+#[cfg(test)]
+mod sealed_tests;
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,13 @@
 
 use super::{Change, ClientRefused, PasswordHash, Refused, SecretDigest};
 use collector_domain::Role;
+use serde::{Deserialize, Serialize};
 use shared_model::{NodeIdentity, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// People of one provider and one hospital are some dozens.
 const ACCOUNTS_MAX: usize = 10_000;
-/// A thousand nodes that join anew each month for years; all are kept so that a used one is never forgotten.
+/// A thousand nodes that join anew each month for years.
 const TOKENS_MAX: usize = 100_000;
 /// Nodes of one collector (the largest design has a thousand).
 const NODES_MAX: usize = 10_000;
@@ -16,8 +17,8 @@ const CLIENTS_MAX: usize = 10_000;
 /// Certificates of a node that may still be good at once. One lives three renewals, so older ones have long expired.
 const SERIALS_MAX: usize = 64;
 
-/// All settings.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// All settings. A compacted log holds this as JSON: fields may be added with a default, never changed or taken away.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// Accounts by name.
     pub accounts: BTreeMap<String, Account>,
@@ -32,7 +33,7 @@ pub struct Settings {
 }
 
 /// A person's account.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// What it may do.
     pub role: Role,
@@ -45,7 +46,7 @@ pub struct Account {
 }
 
 /// A one-time token for joining.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct JoinToken {
     /// SHA-256 of its secret.
     pub secret_sha256: SecretDigest,
@@ -60,7 +61,7 @@ pub struct JoinToken {
 }
 
 /// A program that acts for an account with a certificate of its own.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Client {
     /// The account it acts for.
     pub account: String,
@@ -73,7 +74,7 @@ pub struct Client {
 }
 
 /// When and why somebody was shut out.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Revoked {
     /// When.
     pub at: Timestamp,
@@ -82,7 +83,7 @@ pub struct Revoked {
 }
 
 /// A node that joined.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Node {
     /// When it joined last.
     pub joined: Timestamp,
@@ -126,6 +127,11 @@ impl Settings {
             Some(account) if account.disabled => Err(ClientRefused::Disabled),
             Some(account) => Ok(account),
         }
+    }
+
+    /// Drops the tokens that were used, taken back or had run out before `before`.
+    pub(super) fn forget_tokens(&mut self, before: Timestamp) {
+        self.tokens.retain(|_, t| t.used.or(t.revoked).unwrap_or(t.expires) >= before);
     }
 
     /// Whether the change fits the state.

@@ -4,6 +4,10 @@ use super::*;
 use collector_domain::Role;
 use std::fs;
 
+fn open(dir: &Path) -> Result<SettingsLog, SettingsError> {
+    SettingsLog::open(&dir.join("settings"), &dir.join("settings.key"))
+}
+
 fn node(name: &str) -> NodeIdentity {
     NodeIdentity::new("acme", "h1", "a1", name).unwrap()
 }
@@ -55,7 +59,7 @@ fn revoked(name: &str) -> Change {
 #[test]
 fn the_state_survives_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     for change in [
         account("王工", Role::Engineer, "$argon2id$a", 1),
         account("李主任", Role::Approver, "$argon2id$b", 2),
@@ -78,7 +82,7 @@ fn the_state_survives_a_restart() {
     assert_eq!((before.tokens["t1"].used, before.tokens["t2"].used), (Some(at(9)), None));
     assert!(before.nodes[&node("db-1")].revoked);
     drop(settings);
-    assert_eq!(*SettingsLog::open(dir.path()).unwrap().state(), before);
+    assert_eq!(*open(dir.path()).unwrap().state(), before);
 }
 
 /// Scenario: every state of a token, and the instants around its end. Guarantees: each refusal has its own name and
@@ -86,7 +90,7 @@ fn the_state_survives_a_restart() {
 #[test]
 fn a_token_is_good_once() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     settings.record(token("t1")).unwrap();
     let (right, wrong) = (SecretDigest([7; 32]), SecretDigest([8; 32]));
     let consume =
@@ -117,7 +121,7 @@ fn a_token_is_good_once() {
         Err(TokenError::WrongSecret)
     ));
     drop(settings);
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     assert!(matches!(consume(&mut settings, "t1", &right, 99, "db-1"), Err(TokenError::Used(_))));
     let id = "t1".to_owned();
     let direct = settings.record(Change::TokenUsed { id, at: at(99) });
@@ -128,7 +132,7 @@ fn a_token_is_good_once() {
 #[test]
 fn a_token_that_was_taken_back_is_good_for_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     settings.record(token("t1")).unwrap();
     let revoke = Change::TokenRevoked { id: "t1".to_owned(), at: at(8) };
     settings.record(revoke.clone()).unwrap();
@@ -143,7 +147,7 @@ fn a_token_that_was_taken_back_is_good_for_nothing() {
 #[test]
 fn a_revoked_certificate_stays_out() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     let admitted = |settings: &SettingsLog| -> Vec<&str> {
         let serials = ["0a", "0b", "0c"];
         serials.into_iter().filter(|s| settings.state().admits(&node("db-1"), s)).collect()
@@ -159,7 +163,7 @@ fn a_revoked_certificate_stays_out() {
     }
     assert!(!settings.state().admits(&node("db-2"), "0c"), "another node's certificate");
     drop(settings);
-    let settings = SettingsLog::open(dir.path()).unwrap();
+    let settings = open(dir.path()).unwrap();
     assert_eq!(admitted(&settings), ["0c"]);
 }
 
@@ -173,7 +177,7 @@ fn client(serial: &str, account: &str) -> Change {
 #[test]
 fn a_client_is_good_while_it_and_its_account_are() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     let noc = || "noc".to_owned();
     let revoke = |serial: &str| Change::ClientRevoked {
         cert_serial: serial.to_owned(),
@@ -207,14 +211,14 @@ fn a_client_is_good_while_it_and_its_account_are() {
     assert_eq!(settings.state().admits_client("li", "0b"), Err(ClientRefused::Unknown));
     let before = settings.state().clone();
     drop(settings);
-    assert_eq!(*SettingsLog::open(dir.path()).unwrap().state(), before);
+    assert_eq!(*open(dir.path()).unwrap().state(), before);
 }
 
 /// Scenario: changes that do not fit the state. Guarantees: refused by name, and nothing is written.
 #[test]
 fn changes_that_do_not_fit_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     settings.record(token("t1")).unwrap();
     settings.record(joined("db-1", "0a", 1)).unwrap();
     settings.record(joined("db-2", "0b", 1)).unwrap();
@@ -249,9 +253,9 @@ fn changes_that_do_not_fit_are_refused() {
     }
     assert_eq!(*settings.state(), before);
     drop(settings);
-    assert_eq!(*SettingsLog::open(dir.path()).unwrap().state(), before);
+    assert_eq!(*open(dir.path()).unwrap().state(), before);
     let name = "名".repeat(64);
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     settings.record(account(&name, Role::Viewer, "$x", 1)).unwrap();
 }
 
@@ -260,21 +264,21 @@ fn changes_that_do_not_fit_are_refused() {
 #[test]
 fn damage_is_not_passed_over() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SettingsLog::open(dir.path()).unwrap();
+    let mut settings = open(dir.path()).unwrap();
     settings.record(joined("db-1", "0a", 1)).unwrap();
     settings.record(revoked("db-1")).unwrap();
     drop(settings);
-    let file = dir.path().join("00000000000000000001.seg");
+    let file = dir.path().join("settings/00000000000000000001.seg");
     let sound = fs::read(&file).unwrap();
     for back in [3, sound.len() - 60] {
         let mut bytes = sound.clone();
         let at = bytes.len() - back;
         bytes[at] ^= 1;
         fs::write(&file, &bytes).unwrap();
-        assert!(SettingsLog::open(dir.path()).is_err(), "{back}");
+        assert!(open(dir.path()).is_err(), "{back}");
     }
     fs::write(&file, &sound[..sound.len() - 1]).unwrap();
-    let settings = SettingsLog::open(dir.path()).unwrap();
+    let settings = open(dir.path()).unwrap();
     assert!(settings.state().admits(&node("db-1"), "0a"));
 }
 
