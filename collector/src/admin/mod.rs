@@ -9,6 +9,7 @@ mod node;
 mod server;
 mod token;
 mod user;
+mod webhook;
 
 pub(crate) use ask::ask;
 pub(crate) use client::{ClientCreated, ClientLine, ClientRequest};
@@ -16,6 +17,7 @@ pub(crate) use node::{NodeLine, NodeRequest};
 pub(crate) use server::Admin;
 pub(crate) use token::{TokenCreated, TokenLine, TokenRequest};
 pub(crate) use user::{UserLine, UserRequest};
+pub(crate) use webhook::WebhookRequest;
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 /// A request is a few names or a signing request; anything longer is a mistake.
 const REQUEST_MAX_BYTES: u64 = 16 << 10;
-/// Every request is answered from memory or with one `fdatasync`.
+/// Every request is answered from memory, with one `fdatasync`, or with one message that has its own, shorter limit.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a command asks of the daemon.
@@ -38,6 +40,8 @@ pub(crate) enum Request {
     Node(NodeRequest),
     /// Certificates of programs that act for accounts.
     Client(ClientRequest),
+    /// Receivers of notifications.
+    Webhook(WebhookRequest),
 }
 
 /// What the daemon answers.

@@ -2,6 +2,7 @@
 
 use super::{ANSWER_WITHIN, Answer, REQUEST_MAX_BYTES, Request, socket_path};
 use crate::engine::{Published, Settings};
+use crate::notifier::Notifier;
 use anyhow::{Context, bail};
 use collector_domain::{AuditAction, AuditEvent, AuditOutcome, Auditor};
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub(crate) struct Admin {
     pub(crate) authority: Arc<Authority>,
     /// What the engine shows.
     pub(crate) published: Published,
+    /// The receivers of notifications.
+    pub(crate) notifier: Arc<Notifier>,
     /// Takes what was done through the socket.
     pub(crate) auditor: Arc<dyn Auditor>,
     /// Time.
@@ -72,7 +75,7 @@ impl Admin {
         let mut line = String::new();
         tokio::io::BufReader::new(read.take(REQUEST_MAX_BYTES)).read_line(&mut line).await?;
         let answer = match serde_json::from_str(&line) {
-            Ok(request) => match self.answer(request) {
+            Ok(request) => match self.answer(request).await {
                 Ok(result) => Answer::Done(result),
                 Err(error) => Answer::Error(format!("{error:#}")),
             },
@@ -86,12 +89,13 @@ impl Admin {
         Ok(())
     }
 
-    fn answer(&self, request: Request) -> anyhow::Result<serde_json::Value> {
+    async fn answer(&self, request: Request) -> anyhow::Result<serde_json::Value> {
         match request {
             Request::Token(request) => self.token(request),
             Request::User(request) => self.user(request),
             Request::Node(request) => self.node(request),
             Request::Client(request) => self.client(request),
+            Request::Webhook(request) => self.webhook(request).await,
         }
     }
 

@@ -6,7 +6,8 @@
 
 use super::steady::Stamp;
 use bytes::Bytes;
-use collector_domain::{Act, Contract, Topology};
+use collector_domain::{Act, Contract, DeliveryReport, SilenceChange, Topology};
+use collector_notify::Profile;
 use serde::{Deserialize, Serialize};
 use shared_model::{BootTime, Gap, GapReason, Lane, NodeIdentity, Seq, SeqRange, Timestamp};
 
@@ -20,13 +21,15 @@ const HEARTBEAT: u8 = 7;
 const CLOSED: u8 = 8;
 const TICK: u8 = 9;
 const ACTED: u8 = 10;
+const SILENCED: u8 = 11;
+const DELIVERED: u8 = 12;
 
 const BATCH_HEAD_BYTES: usize = 45;
 
 /// One input of the fold.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Record {
-    Started(Started),
+    Started(Box<Started>),
     Source(Source),
     Catalog { source: u32, wire: Bytes },
     Batch(BatchRecord),
@@ -36,6 +39,8 @@ pub(crate) enum Record {
     Closed { stamp: Stamp, source: u32, planned: bool },
     Tick(Stamp),
     Acted { stamp: Stamp, act: Act },
+    Silenced { stamp: Stamp, change: SilenceChange },
+    Delivered { stamp: Stamp, report: DeliveryReport },
 }
 
 /// The collector started: from here on this contract and topology hold.
@@ -47,6 +52,9 @@ pub(crate) struct Started {
     pub(crate) pack: String,
     pub(crate) contract: Contract,
     pub(crate) topology: Topology,
+    /// Who is told of incidents. Records of releases that told nobody have none.
+    #[serde(default)]
+    pub(crate) notify: Profile,
 }
 
 /// A stream of a node gets its number.
@@ -140,6 +148,8 @@ impl Record {
             Self::Closed { stamp, source, planned } => (CLOSED, pack(&(stamp, source, planned))),
             Self::Tick(stamp) => (TICK, pack(stamp)),
             Self::Acted { stamp, act } => (ACTED, pack(&(stamp, act))),
+            Self::Silenced { stamp, change } => (SILENCED, pack(&(stamp, change))),
+            Self::Delivered { stamp, report } => (DELIVERED, pack(&(stamp, report))),
         }
     }
 
@@ -171,6 +181,14 @@ impl Record {
             ACTED => {
                 let (stamp, act) = unpack(kind, &payload)?;
                 Self::Acted { stamp, act }
+            }
+            SILENCED => {
+                let (stamp, change) = unpack(kind, &payload)?;
+                Self::Silenced { stamp, change }
+            }
+            DELIVERED => {
+                let (stamp, report) = unpack(kind, &payload)?;
+                Self::Delivered { stamp, report }
             }
             other => return Err(RecordError::Kind(other)),
         })
@@ -238,7 +256,7 @@ fn unpack<'a, T: Deserialize<'a>>(kind: u8, payload: &'a [u8]) -> Result<T, Reco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collector_domain::IncidentId;
+    use collector_domain::{DeliveryOutcome, IncidentId, NewSilence, SilenceMatcher};
 
     fn stamp() -> Stamp {
         Stamp { wall: Timestamp::from_secs(5), boot: BootTime::from_micros(7) }
@@ -254,14 +272,15 @@ mod tests {
         };
         let topology = Topology { databases: Vec::new(), core_services: Vec::new() };
         vec![
-            Record::Started(Started {
+            Record::Started(Box::new(Started {
                 stamp: stamp(),
                 boot_id: "b".to_owned(),
                 version: "0".to_owned(),
                 pack: "p".to_owned(),
                 contract: Contract::default(),
                 topology,
-            }),
+                notify: Profile::default(),
+            })),
             Record::Source(Source {
                 source: 1,
                 node: NodeIdentity::new("p", "h", "a", "n").unwrap(),
@@ -300,11 +319,23 @@ mod tests {
         ]
     }
 
+    fn of_notifications() -> [Record; 2] {
+        let matchers = vec![SilenceMatcher {
+            name: "host".to_owned(),
+            values: vec!["db1".to_owned(), "db2".to_owned()],
+        }];
+        let (by, reason, end) = ("张".to_owned(), "x".to_owned(), Timestamp::from_secs(9));
+        let change = SilenceChange::Create(NewSilence { matchers, by, reason, start: None, end });
+        let outcome = DeliveryOutcome::Refused { status: 404, why: "x".to_owned() };
+        let report = DeliveryReport { key: "k".into(), outcome };
+        [Record::Silenced { stamp: stamp(), change }, Record::Delivered { stamp: stamp(), report }]
+    }
+
     /// Scenario: one record of each kind, whole and cut at every length. Guarantees: comes back equal; a cut one is an error or
     /// another valid record, never a panic.
     #[test]
     fn records_round_trip() {
-        for record in samples() {
+        for record in samples().into_iter().chain(of_notifications()) {
             let (kind, payload) = record.encode();
             for cut in 0..payload.len() {
                 drop(Record::decode(kind, payload[..cut].to_vec()));

@@ -73,14 +73,15 @@ pub(crate) fn open(
     };
     engine.fold.bind_all(&mut engine.sink);
     replay(&mut engine, next, ledgered)?;
-    let started = Record::Started(Started {
+    let started = Record::Started(Box::new(Started {
         stamp: Stamp { wall: engine.clock.wall(), boot: engine.clock.boot() },
         boot_id: engine.boot_id.clone(),
         version: ENGINE_VERSION.to_owned(),
         pack: pack.digest().to_owned(),
         contract: config.contract(),
         topology: config.topology(),
-    });
+        notify: config.notify(),
+    }));
     engine.commit_alone(&started)?;
     Ok(engine)
 }

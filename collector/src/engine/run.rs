@@ -1,14 +1,14 @@
 //! The engine's thread.
 
 use super::fold::{Fold, Folded, SampleSink};
-use super::group::{ActReply, Sessions, Staged, Then, welcome};
+use super::group::{ActReply, Sessions, SilenceReply, Staged, Then, welcome};
 use super::publish::{Published, Totals};
 use super::record::Record;
 use super::settings::Settings;
 use super::state_file;
 use super::steady::Stamp;
 use anyhow::{Context, anyhow};
-use collector_domain::{Act, ActRefused, SeriesReader};
+use collector_domain::{Act, ActRefused, DeliveryReport, SeriesReader, SilenceChange};
 use collector_ingest::{Inbound, Refusal};
 use collector_store::ledger::Ledger;
 use collector_store::series::{GroupId, SeriesStore};
@@ -18,7 +18,7 @@ use shared_model::{Clock, Labels, NodeIdentity, Timestamp};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Messages folded behind one `fdatasync`; more only adds delay, since a sync takes about as long as folding these.
 const GROUP_MAX: usize = 1024;
@@ -29,6 +29,10 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) enum Command {
     /// A person acts on an incident.
     Act(Act, ActReply),
+    /// A person makes or ends a silence.
+    Silence(SilenceChange, SilenceReply),
+    /// A message was taken, refused, or failed.
+    Delivered(DeliveryReport, oneshot::Sender<()>),
     /// Write the state and end.
     Stop,
 }
@@ -83,12 +87,9 @@ impl Engine {
                     tick = true;
                     staged.push(Staged { record: Record::Tick(self.stamp()), decoded: None, then: Then::Nothing });
                 }
-                command = commands.recv() => match command {
-                    Some(Command::Act(act, reply)) => {
-                        let record = Record::Acted { stamp: self.stamp(), act: act.clone() };
-                        staged.push(Staged { record, decoded: None, then: Then::Answer(reply, act) });
-                    }
-                    Some(Command::Stop) | None => {
+                command = commands.recv() => match command.and_then(|c| self.stage_command(c)) {
+                    Some(command) => staged.push(command),
+                    None => {
                         sessions.end_all(&Refusal::Unavailable);
                         return self.stop();
                     }
@@ -110,6 +111,24 @@ impl Engine {
                 self.write_state()?;
             }
         }
+    }
+
+    /// The record of a command; `None` when it is to stop.
+    fn stage_command(&self, command: Command) -> Option<Staged> {
+        let stamp = self.stamp();
+        let (record, then) = match command {
+            Command::Act(act, reply) => {
+                (Record::Acted { stamp, act: act.clone() }, Then::Answer(reply, act))
+            }
+            Command::Silence(change, reply) => {
+                (Record::Silenced { stamp, change }, Then::AnswerSilence(reply))
+            }
+            Command::Delivered(report, noted) => {
+                (Record::Delivered { stamp, report }, Then::Noted(noted))
+            }
+            Command::Stop => return None,
+        };
+        Some(Staged { record, decoded: None, then })
     }
 
     fn stage(
@@ -145,6 +164,7 @@ impl Engine {
             .context("sync the journal: stopping, since what is on disk is not certain any more")?;
         let mut lsn = first.unwrap_or(Lsn::FIRST);
         let mut entries = 0;
+        let notify_before = Arc::clone(&self.fold.notify);
         let mut then = Vec::with_capacity(staged.len());
         for item in staged {
             let folded = self.fold.apply(lsn, &item.record, item.decoded.as_ref(), &mut self.sink);
@@ -153,7 +173,7 @@ impl Engine {
             self.write_entries(&folded)?;
             self.totals.samples += folded.samples;
             self.totals.batches += u64::from(matches!(item.record, Record::Batch(_)));
-            then.push((item.then, folded.refused));
+            then.push((item.then, folded));
         }
         if entries > 0 {
             self.ledger.sync().context(
@@ -162,7 +182,7 @@ impl Engine {
         }
         self.totals.groups += 1;
         self.tell(then);
-        Ok(entries > 0)
+        Ok(entries > 0 || !Arc::ptr_eq(&notify_before, &self.fold.notify))
     }
 
     fn write_entries(&mut self, folded: &Folded) -> anyhow::Result<()> {
@@ -173,14 +193,14 @@ impl Engine {
         Ok(())
     }
 
-    fn tell(&self, then: Vec<(Then, Option<ActRefused>)>) {
-        for (then, refused) in then {
+    fn tell(&self, then: Vec<(Then, Folded)>) {
+        for (then, folded) in then {
             match then {
                 Then::Nothing => {}
                 Then::Acknowledge(acks, seq) => acks.durable(seq),
                 Then::Open(open, source) => welcome(*open, source, &self.fold),
                 Then::Answer(reply, act) => {
-                    let answer = match refused {
+                    let answer = match folded.refused {
                         Some(refused) => Err(refused),
                         None => {
                             let incident = self.fold.machine.incident(act.incident()).cloned();
@@ -190,6 +210,12 @@ impl Engine {
                     // The asker may have hung up; the act stands all the same.
                     drop(reply.send(answer));
                 }
+                Then::AnswerSilence(reply) => {
+                    if let Some(answer) = folded.silence {
+                        drop(reply.send(answer));
+                    }
+                }
+                Then::Noted(noted) => drop(noted.send(())),
             }
         }
     }

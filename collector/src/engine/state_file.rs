@@ -5,6 +5,7 @@ use super::record::Started;
 use super::source::{StoredStream, Stream};
 use super::steady::Steady;
 use collector_incidents::{Machine, MachineState};
+use collector_notify::Notifications;
 use collector_standards::{Evaluator, Pack, Snapshot};
 use serde::{Deserialize, Serialize};
 use shared_model::Timestamp;
@@ -20,6 +21,7 @@ struct Written<'a, E: Serialize> {
     streams: BTreeMap<u32, StoredStream>,
     evaluator: E,
     machine: &'a MachineState,
+    notify: &'a Notifications,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +33,9 @@ struct Read {
     streams: BTreeMap<u32, StoredStream>,
     evaluator: Snapshot,
     machine: MachineState,
+    /// The state of a release that told nobody has none.
+    #[serde(default)]
+    notify: Notifications,
 }
 
 /// The state in MessagePack with named fields, so that a later version can add some.
@@ -43,6 +48,7 @@ pub(crate) fn write(fold: &Fold) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         streams: fold.streams.iter().map(|(&n, s)| (n, s.store())).collect(),
         evaluator: fold.evaluator.snapshot(),
         machine: fold.machine.state(),
+        notify: &fold.notify,
     })
 }
 
@@ -57,6 +63,7 @@ pub(crate) fn read(bytes: &[u8], pack: &Arc<Pack>) -> Result<Fold, String> {
     let machine = Machine::restore(read.machine, pack.rules(), contract, topology);
     let mut fold = Fold::new(Arc::clone(pack), evaluator, machine).map_err(|e| e.to_string())?;
     fold.steady = read.steady;
+    fold.notify = Arc::new(read.notify);
     fold.now = read.now;
     fold.epoch = read.epoch;
     fold.started = read.started;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::extract::{IncidentPath, Params};
-use crate::json::IncidentJson;
+use crate::json::{DeliveryJson, IncidentJson};
 use crate::problem::{Code, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -61,6 +61,13 @@ pub(crate) struct Page {
     next_cursor: Option<String>,
 }
 
+/// Deliveries of one incident.
+#[derive(Serialize)]
+pub(crate) struct Deliveries {
+    /// Oldest first.
+    deliveries: Vec<DeliveryJson>,
+}
+
 /// The parsed filters.
 struct Filter {
     states: Option<Vec<IncidentState>>,
@@ -90,9 +97,9 @@ pub(crate) async fn list(
     let more = matching.len() > limit;
     matching.truncate(limit);
     let last = matching.last().map(|incident| incident.id.to_string());
-    let now = app.desk.steady_now();
+    let (now, silences) = (app.desk.steady_now(), app.desk.silences());
     Ok(Json(Page {
-        incidents: matching.iter().map(|i| IncidentJson::of(i, now)).collect(),
+        incidents: matching.iter().map(|i| IncidentJson::of(i, now, &silences)).collect(),
         total,
         next_cursor: last.filter(|_| more),
     }))
@@ -105,10 +112,26 @@ pub(crate) async fn show(
 ) -> Result<Json<IncidentJson>, Problem> {
     let all = app.desk.incidents();
     let found = all.iter().find(|incident| incident.id == id);
-    let now = app.desk.steady_now();
+    let (now, silences) = (app.desk.steady_now(), app.desk.silences());
     found
-        .map(|incident| Json(IncidentJson::of(incident, now)))
-        .ok_or_else(|| Problem::new(Code::IncidentUnknown, format!("incident {id} does not exist")))
+        .map(|incident| Json(IncidentJson::of(incident, now, &silences)))
+        .ok_or_else(|| unknown(id))
+}
+
+/// What was decided about telling people of one incident, and what became of it.
+pub(crate) async fn deliveries(
+    State(app): State<Arc<App>>,
+    IncidentPath(id): IncidentPath,
+) -> Result<Json<Deliveries>, Problem> {
+    if !app.desk.incidents().iter().any(|incident| incident.id == id) {
+        return Err(unknown(id));
+    }
+    let deliveries = app.desk.deliveries(id).iter().map(Into::into).collect();
+    Ok(Json(Deliveries { deliveries }))
+}
+
+fn unknown(id: IncidentId) -> Problem {
+    Problem::new(Code::IncidentUnknown, format!("incident {id} does not exist"))
 }
 
 impl Filter {
