@@ -9,10 +9,11 @@ declare -A programs=(
     [/usr/bin/setpriv]=util-linux
     [/usr/bin/cc]=gcc
     [/usr/bin/zstd]=zstd
+    [/usr/bin/prometheus]=prometheus
+    [/usr/bin/prometheus-alertmanager]=prometheus-alertmanager
 )
 if [ "${1:-test}" = bench ]; then
     programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter
-    programs[/usr/bin/prometheus]=prometheus
     programs[/usr/bin/victoria-metrics]=victoria-metrics
 fi
 missing=()

@@ -11,5 +11,7 @@ mod configuration;
 mod faults;
 mod kills;
 mod refusals;
+mod restarts;
 mod streams;
 mod tidy;
+mod webhooks;

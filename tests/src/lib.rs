@@ -14,5 +14,7 @@ pub mod chance;
 pub mod demo;
 pub mod load;
 pub mod lone;
+pub mod sink;
+pub mod site;
 pub mod streams;
 pub mod wait;
