@@ -10,10 +10,11 @@ declare -A programs=(
     [/usr/bin/cc]=gcc
     [/usr/bin/zstd]=zstd
     [/sbin/ip]=iproute2
+    [/usr/bin/prometheus]=prometheus
+    [/usr/bin/prometheus-alertmanager]=prometheus-alertmanager
 )
 if [ "${1:-test}" = bench ]; then
     programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter
-    programs[/usr/bin/prometheus]=prometheus
     programs[/usr/bin/victoria-metrics]=victoria-metrics
 fi
 missing=()

@@ -1,6 +1,8 @@
 //! The collector's configuration. Every key is optional; an empty file works on loopback.
 
+use crate::webhook_keys::{self, WebhookKeys};
 use collector_domain::{Contract, CoreService, DatabaseService, Text, Topology};
+use collector_notify::{Origin, Profile};
 use serde::Deserialize;
 use shared_model::{AccountIdentity, InvalidIdentity, NodeIdentity};
 use shared_runtime::config::{ByteSize, ConfigErrors, Span};
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) database_service: Vec<DatabaseServiceKeys>,
     /// Core business services: `[[core_service]]`.
     pub(crate) core_service: Vec<CoreServiceKeys>,
+    /// Who is told of incidents: `[[webhook]]`.
+    pub(crate) webhook: Vec<WebhookKeys>,
     /// How long and how much is kept.
     pub(crate) store: Store,
     /// Accounts, tokens and the registry of nodes.
@@ -80,6 +84,8 @@ pub(crate) struct Api {
     pub(crate) listen: SocketAddr,
     /// DNS names and addresses that browsers use; they go into the certificate. Default `["localhost", "127.0.0.1"]`.
     pub(crate) names: Vec<String>,
+    /// Where people reach the collector, for links in notifications. Default: `https://`, the first of `names`, and the port.
+    pub(crate) public_url: Option<String>,
 }
 
 /// The contract profile; spans are those of the signed standard, before scaling.
@@ -178,6 +184,7 @@ impl Default for Api {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            public_url: None,
         }
     }
 }
@@ -264,6 +271,28 @@ impl Config {
         }
     }
 
+    /// Who is told of incidents, as far as decisions read it.
+    pub(crate) fn notify(&self) -> Profile {
+        let Identity { provider, hospital, appliance, .. } = &self.identity;
+        Profile {
+            origin: Origin {
+                provider: provider.clone(),
+                hospital: hospital.clone(),
+                appliance: appliance.clone(),
+            },
+            receivers: self.webhook.iter().map(WebhookKeys::receiver).collect(),
+        }
+    }
+
+    /// Where people reach the collector, without a slash at its end. `listening` is the port in use.
+    pub(crate) fn public_url(&self, listening: u16) -> String {
+        let name = self.api.names.first().map_or("localhost", String::as_str);
+        let url = self.api.public_url.clone();
+        url.unwrap_or_else(|| format!("https://{name}:{listening}"))
+            .trim_end_matches('/')
+            .to_owned()
+    }
+
     fn check(&self, errors: &mut ConfigErrors) {
         let Identity { provider, hospital, appliance, .. } = &self.identity;
         for (key, part) in
@@ -293,7 +322,13 @@ impl Config {
         {
             errors.add("log.level", e.to_string());
         }
+        if let Some(url) = &self.api.public_url
+            && let Err(e) = url.parse::<collector_notify::Target>()
+        {
+            errors.add("api.public_url", e);
+        }
         self.check_services(errors);
+        webhook_keys::check(&self.webhook, errors);
     }
 
     fn check_services(&self, errors: &mut ConfigErrors) {

@@ -5,9 +5,12 @@ use crate::audit::AuditTrail;
 use crate::engine::{Command, NodeStatus, Published, Settings};
 use collector_api::{
     Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
-    NodeView, SelfMetric, SelfMetricKind,
+    NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
 };
-use collector_domain::{Act, Auditor, Contract, Incident, Judgement, Rule, SeriesReader, Text};
+use collector_domain::{
+    Act, Auditor, Contract, Delivery, Incident, IncidentId, Judgement, Rule, SeriesReader, Silence,
+    SilenceChange, Text,
+};
 use collector_store::audit::AuditEntry;
 use shared_model::{Clock, Labels, Timestamp};
 use std::collections::BTreeMap;
@@ -105,6 +108,23 @@ impl Desk for CollectorDesk {
         })
     }
 
+    fn silences(&self) -> Vec<Silence> {
+        self.published.view().notify.silences().cloned().collect()
+    }
+
+    fn silence(&self, change: SilenceChange) -> SilenceFuture<'_> {
+        Box::pin(async move {
+            let unavailable = || SilenceError::Unavailable("the collector is stopping".to_owned());
+            let (reply, answer) = oneshot::channel();
+            self.commands.send(Command::Silence(change, reply)).await.map_err(|_| unavailable())?;
+            answer.await.map_err(|_| unavailable())?.map_err(SilenceError::Refused)
+        })
+    }
+
+    fn deliveries(&self, incident: IncidentId) -> Vec<Delivery> {
+        self.published.view().notify.deliveries(incident).to_vec()
+    }
+
     fn series(&self) -> Arc<dyn SeriesReader> {
         Arc::clone(&self.series)
     }
@@ -124,7 +144,8 @@ impl Desk for CollectorDesk {
     }
 
     fn self_metrics(&self) -> Vec<SelfMetric> {
-        let totals = self.published.view().totals;
+        let view = self.published.view();
+        let totals = view.totals;
         let one = |name: &str, help: &str, kind, value: u64| SelfMetric {
             name: name.to_owned(),
             help: help.to_owned(),
@@ -132,7 +153,8 @@ impl Desk for CollectorDesk {
             values: vec![(Labels::default(), value as f64)],
         };
         use SelfMetricKind::{Counter, Gauge};
-        vec![
+        let mut metrics = crate::notify_metrics::families(&view);
+        metrics.extend([
             one(
                 "wardround_collector_samples_total",
                 "Samples taken since the start",
@@ -176,7 +198,8 @@ impl Desk for CollectorDesk {
                 kind: Gauge,
                 values: vec![(Labels::default(), self.clock.wall().as_secs_f64())],
             },
-        ]
+        ]);
+        metrics
     }
 
     fn auditor(&self) -> Arc<dyn Auditor> {

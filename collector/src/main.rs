@@ -8,7 +8,10 @@ mod commands;
 mod config;
 mod desk;
 mod engine;
+mod notifier;
+mod notify_metrics;
 mod serve;
+mod webhook_keys;
 
 use clap::Parser;
 use commands::Cli;

@@ -6,6 +6,7 @@ use crate::audit::AuditTrail;
 use crate::config::Config;
 use crate::desk::CollectorDesk;
 use crate::engine::{self, CollectorRegistrar, Command, Settings};
+use crate::notifier::Notifier;
 use anyhow::{Context, anyhow};
 use collector_domain::Auditor;
 use collector_ingest::{EnrollmentService, Registrar, SessionService};
@@ -124,6 +125,7 @@ async fn serve(
     let listening = (agents.local_addr()?, people.local_addr()?);
     write_ports(&data, listening)?;
 
+    let notifier = Arc::new(Notifier::open(config, listening.1.port(), Arc::clone(&clock))?);
     let registrar: Arc<dyn Registrar> = Arc::new(CollectorRegistrar {
         settings: settings.clone(),
         authority: Arc::clone(&authority),
@@ -152,12 +154,19 @@ async fn serve(
         services,
         wait(stopped.clone()),
     ));
-    let people =
-        tokio::spawn(collector_api::serve(people, Arc::new(api_tls), router, wait(stopped)));
+    let people = tokio::spawn(collector_api::serve(
+        people,
+        Arc::new(api_tls),
+        router,
+        wait(stopped.clone()),
+    ));
+    let told =
+        tokio::spawn(Arc::clone(&notifier).run(published.clone(), commands.clone(), stopped));
     let admin = Admin {
         settings,
         authority,
         published,
+        notifier,
         auditor,
         trail: Arc::clone(&trail),
         commands: commands.clone(),
@@ -172,9 +181,10 @@ async fn serve(
     tracing::info!(why, "stopping");
     stop.send_replace(true);
     admin.abort();
-    for service in [agents, people] {
+    // A notification on its way is finished and its fate noted; one that is cut off is sent again under the same key.
+    for (name, service) in [("agents", agents), ("api", people), ("notifications", told)] {
         if tokio::time::timeout(DRAIN, service).await.is_err() {
-            tracing::warn!("a service did not end within 10 s");
+            tracing::warn!(name, "a service did not end within 10 s");
         }
     }
     Ok(())

@@ -13,5 +13,7 @@ mod cut;
 mod faults;
 mod kills;
 mod refusals;
+mod restarts;
 mod streams;
 mod tidy;
+mod webhooks;

@@ -8,6 +8,7 @@
     reason = "support of tests: a failed step ends the test with its words"
 )]
 
+pub mod bedside;
 pub mod binaries;
 pub mod books;
 pub mod chance;
@@ -15,6 +16,7 @@ pub mod demo;
 pub mod load;
 pub mod lone;
 pub mod net;
+pub mod sink;
 pub mod site;
 pub mod streams;
 pub mod wait;

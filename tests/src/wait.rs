@@ -14,3 +14,16 @@ pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>)
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// Whether `ask` comes true within `limit`; for what may happen or not and is only noted.
+pub fn passes(limit: Duration, mut ask: impl FnMut() -> bool) -> bool {
+    #[allow(clippy::disallowed_methods, reason = "a test's own patience is real time")]
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if ask() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}

@@ -4,8 +4,8 @@
 //! called on the server's own threads; an act is durable before its future resolves.
 
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Contract, Incident, IncidentId, Judgement, Role, Rule,
-    SeriesReader, Text,
+    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, Incident, IncidentId, Judgement,
+    Role, Rule, SeriesReader, Silence, SilenceChange, SilenceRefused, Text,
 };
 use shared_model::{Labels, NodeIdentity, Timestamp};
 use std::future::Future;
@@ -40,6 +40,15 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Performs an act. Resolves once the act is durable, with the incident as it is then.
     fn act(&self, act: Act) -> ActFuture<'_>;
+
+    /// All silences, ended ones too, by number.
+    fn silences(&self) -> Vec<Silence>;
+
+    /// Makes or ends a silence. Resolves once that is durable, with the silence as it is then.
+    fn silence(&self, change: SilenceChange) -> SilenceFuture<'_>;
+
+    /// What was decided about telling people of an incident, oldest first.
+    fn deliveries(&self, incident: IncidentId) -> Vec<Delivery>;
 
     /// The reader that queries are evaluated on.
     fn series(&self) -> Arc<dyn SeriesReader>;
@@ -89,6 +98,21 @@ pub trait Archive: Send + Sync {
 
 /// What [`Desk::act`] returns.
 pub type ActFuture<'a> = Pin<Box<dyn Future<Output = Result<Incident, ActError>> + Send + 'a>>;
+
+/// What [`Desk::silence`] returns.
+pub type SilenceFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Silence, SilenceError>> + Send + 'a>>;
+
+/// Why a silence was not made or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum SilenceError {
+    /// It is against the rules of silences.
+    #[error(transparent)]
+    Refused(#[from] SilenceRefused),
+    /// It could not be made durable, or the collector is stopping. Nothing changed; it may be tried again.
+    #[error("the collector cannot take silences now: {0}")]
+    Unavailable(String),
+}
 
 /// Why an act did not happen.
 #[derive(Debug, thiserror::Error)]

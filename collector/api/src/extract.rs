@@ -4,7 +4,7 @@ use crate::problem::{Code, Problem};
 use axum::Json;
 use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, Request};
-use collector_domain::IncidentId;
+use collector_domain::{IncidentId, SilenceId};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -20,6 +20,9 @@ pub(crate) struct Fields<T>(pub(crate) T);
 
 /// The incident number in the path: `W-000012`, also without prefix and zeros.
 pub(crate) struct IncidentPath(pub(crate) IncidentId);
+
+/// The silence's number in the path: `S-000003`, also without prefix and zeros.
+pub(crate) struct SilencePath(pub(crate) SilenceId);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
@@ -69,12 +72,26 @@ impl<S: Send + Sync> FromRequestParts<S> for IncidentPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) = Path::<String>::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| Problem::new(Code::InvalidPath, rejection.body_text()))?;
-        let id = text.parse().map_err(|_| {
-            Problem::new(Code::InvalidPath, "write the incident's number as W-000012 or 12")
-        })?;
-        Ok(Self(id))
+        let advice = "write the incident's number as W-000012 or 12";
+        Ok(Self(number(parts, state, advice).await?))
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SilencePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self(number(parts, state, "write the silence's number as S-000003 or 3").await?))
+    }
+}
+
+async fn number<S: Send + Sync, T: std::str::FromStr>(
+    parts: &mut Parts,
+    state: &S,
+    advice: &str,
+) -> Result<T, Problem> {
+    let Path(text) = Path::<String>::from_request_parts(parts, state)
+        .await
+        .map_err(|rejection| Problem::new(Code::InvalidPath, rejection.body_text()))?;
+    text.parse().map_err(|_| Problem::new(Code::InvalidPath, advice))
 }

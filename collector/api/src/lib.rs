@@ -20,7 +20,7 @@ mod serve;
 
 pub use desk::{
     Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
-    NodeView, SelfMetric, SelfMetricKind,
+    NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
 };
 pub use options::Options;
 pub use router::router;

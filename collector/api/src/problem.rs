@@ -43,6 +43,9 @@ codes! {
     NotFound = "not_found" NOT_FOUND "没有这个路径" "No such path";
     MethodNotAllowed = "method_not_allowed" METHOD_NOT_ALLOWED "不支持该方法" "Method not allowed";
     IncidentUnknown = "incident_unknown" NOT_FOUND "没有这个故障" "No such incident";
+    SilenceUnknown = "silence_unknown" NOT_FOUND "没有这个静默" "No such silence";
+    SilenceEnded = "silence_ended" CONFLICT "静默已结束" "The silence has ended";
+    TooManySilences = "too_many_silences" CONFLICT "静默过多" "Too many silences";
     WrongState = "wrong_state" CONFLICT "当前状态下不能操作" "Not possible in the incident's state";
     StillBreached = "still_breached" CONFLICT "检查仍未恢复正常" "The check is not normal yet";
     NotReady = "not_ready" SERVICE_UNAVAILABLE "采集中心尚未就绪" "The collector is not ready";

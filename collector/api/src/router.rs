@@ -6,6 +6,7 @@ use crate::password::PasswordError;
 use crate::problem::{Code, Problem, complete};
 use crate::routes::{
     acts, audit, findings, health, incidents, metrics, nodes, pages, prometheus, rules, session,
+    silences,
 };
 use crate::{Desk, Options};
 use axum::Router;
@@ -72,6 +73,9 @@ fn protected(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}/acknowledge", post(acts::acknowledge))
         .route("/api/v1/incidents/{id}/resolve", post(acts::resolve))
         .route("/api/v1/incidents/{id}/verify", post(acts::verify))
+        .route("/api/v1/incidents/{id}/deliveries", get(incidents::deliveries))
+        .route("/api/v1/silences", get(silences::list).post(silences::create))
+        .route("/api/v1/silences/{id}", get(silences::show).delete(silences::expire))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/rules", get(rules::list))
         .route("/api/v1/audit", get(audit::list))

@@ -6,17 +6,25 @@
 mod act;
 mod audit;
 mod contract;
+mod delivery;
 mod entry;
 mod finding;
 mod incident;
 mod rule;
 mod series;
+mod silence;
 
 pub use act::{Act, ActRefused, Role};
 pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor, Settled};
 pub use contract::{Contract, CoreService, DatabaseService, Topology};
+pub use delivery::{Delivery, DeliveryOutcome, DeliveryReport, Fate, Transition};
 pub use entry::{Actor, Entry, EntryKind};
 pub use finding::{Checks, Condition, Finding, Judgement};
 pub use incident::{Clocks, Incident, IncidentId, IncidentState, LevelChange, Link, Note};
 pub use rule::{Component, ExplainedBy, Rule, Text, Tier};
 pub use series::{Matcher, MatcherOp, SeriesData, SeriesId, SeriesReader};
+pub use silence::{
+    NewSilence, SILENCE_MATCHERS_MAX, SILENCE_REASON_MAX_CHARS, SILENCE_SPAN_MAX,
+    SILENCE_TEXT_MAX_CHARS, SILENCE_VALUES_MAX, SILENCES_MAX, Silence, SilenceChange, SilenceId,
+    SilenceMatcher, SilenceRefused, SilenceState,
+};

@@ -10,6 +10,7 @@ mod node;
 mod server;
 mod token;
 mod user;
+mod webhook;
 
 pub(crate) use ask::ask;
 pub(crate) use backup::{BackupCut, BackupRequest, STAGING};
@@ -18,6 +19,7 @@ pub(crate) use node::{NodeLine, NodeRequest};
 pub(crate) use server::Admin;
 pub(crate) use token::{TokenCreated, TokenLine, TokenRequest};
 pub(crate) use user::{UserLine, UserRequest};
+pub(crate) use webhook::WebhookRequest;
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use std::time::Duration;
 
 /// A request is a few names or a signing request; anything longer is a mistake.
 const REQUEST_MAX_BYTES: u64 = 16 << 10;
-/// Every request is answered from memory or with one `fdatasync`.
+/// Every request is answered from memory, with one `fdatasync`, or with one message that has its own, shorter limit.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a command asks of the daemon.
@@ -42,6 +44,8 @@ pub(crate) enum Request {
     Client(ClientRequest),
     /// Backups.
     Backup(BackupRequest),
+    /// Receivers of notifications.
+    Webhook(WebhookRequest),
 }
 
 /// What the daemon answers.

@@ -3,6 +3,7 @@
 use super::{ANSWER_WITHIN, Answer, REQUEST_MAX_BYTES, Request, socket_path};
 use crate::audit::AuditTrail;
 use crate::engine::{Command, Published, Settings};
+use crate::notifier::Notifier;
 use anyhow::{Context, bail};
 use collector_domain::{AuditAction, AuditEvent, AuditOutcome, Auditor};
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub(crate) struct Admin {
     pub(crate) authority: Arc<Authority>,
     /// What the engine shows.
     pub(crate) published: Published,
+    /// The receivers of notifications.
+    pub(crate) notifier: Arc<Notifier>,
     /// Takes what was done through the socket.
     pub(crate) auditor: Arc<dyn Auditor>,
     /// The audit log, for backups.
@@ -101,6 +104,7 @@ impl Admin {
             Request::Node(request) => self.node(request),
             Request::Client(request) => self.client(request),
             Request::Backup(request) => self.backup(request).await,
+            Request::Webhook(request) => self.webhook(request).await,
         }
     }
 

@@ -7,7 +7,7 @@ pub(super) fn run(loaded: Result<Config, ConfigErrors>) -> anyhow::Result<()> {
     let config = loaded?;
     let contract = config.contract();
     super::print(&format!(
-        "configuration is valid: agents on {}, people on {}, data in {}, contract '{}' with time_scale {}, {} database services, {} core services",
+        "configuration is valid: agents on {}, people on {}, data in {}, contract '{}' with time_scale {}, {} database services, {} core services, {} webhooks",
         config.agents.listen,
         config.api.listen,
         config.data_dir().display(),
@@ -15,5 +15,6 @@ pub(super) fn run(loaded: Result<Config, ConfigErrors>) -> anyhow::Result<()> {
         contract.time_scale,
         config.database_service.len(),
         config.core_service.len(),
+        config.webhook.len(),
     ))
 }

@@ -11,6 +11,7 @@ mod rules;
 mod table;
 mod token;
 mod user;
+mod webhook;
 
 use crate::config::Config;
 use anyhow::Context;
@@ -38,6 +39,7 @@ Examples:
   wardround-collector node list                                who joined, who is silent, whose certificate ends
   wardround-collector client create --account noc -o noc       a certificate for a program, such as a NOC's
   wardround-collector check-config --config collector.toml     all faults of a file at once
+  wardround-collector webhook test noc                         send a test message
   wardround-collector ledger verify                            recompute the hash chain of the ledger
   wardround-collector backup /media/usb/wardround.backup       everything in one file, while it runs
   wardround-collector audit list --since 2026-11-25T00:00:00Z  who reached for what since then
@@ -65,6 +67,9 @@ enum Command {
     /// The standards pack
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Receivers of notifications
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// The ledger of incidents (故障台账)
     #[command(subcommand)]
     Ledger(ledger::Ledger),
@@ -96,6 +101,7 @@ impl Cli {
             Command::Client(command) => command.run(&config()?),
             Command::User(command) => command.run(&config()?),
             Command::Rules(command) => command.run(),
+            Command::Webhook(command) => command.run(&config()?),
             Command::Ledger(command) => command.run(&config()?),
             Command::Audit(command) => command.run(&config()?),
             Command::Backup(command) => command.run(&config()?),

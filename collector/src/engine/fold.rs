@@ -5,8 +5,9 @@ use super::observed::Column;
 use super::record::{BatchRecord, Record, Started};
 use super::source::{Columns, Stream, decode_catalog};
 use super::steady::{Stamp, Steady};
-use collector_domain::{ActRefused, Entry, Finding, SeriesId};
+use collector_domain::{ActRefused, Entry, Finding, SeriesId, Silence, SilenceRefused};
 use collector_incidents::Machine;
+use collector_notify::Notifications;
 use collector_standards::{Evaluator, Pack};
 use collector_store::series::GroupId;
 use shared_journal::Lsn;
@@ -34,6 +35,8 @@ pub(crate) struct Fold {
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) evaluator: Evaluator,
     pub(crate) machine: Machine,
+    /// Shared with whoever looks on; changed in a copy of its own while somebody does.
+    pub(crate) notify: Arc<Notifications>,
     pub(crate) started: Option<Started>,
     /// Number of starts, which fences sessions of earlier runs.
     pub(crate) epoch: u64,
@@ -72,6 +75,8 @@ pub(super) fn rows(samples: &mut [Sample], mut judge: impl FnMut(Timestamp, &[(S
 pub(crate) struct Folded {
     pub(crate) entries: Vec<Entry>,
     pub(crate) refused: Option<ActRefused>,
+    /// The answer to a change of a silence.
+    pub(crate) silence: Option<Result<Silence, SilenceRefused>>,
     /// Samples that were new.
     pub(crate) samples: u64,
 }
@@ -88,6 +93,7 @@ impl Fold {
             streams: BTreeMap::new(),
             evaluator,
             machine,
+            notify: Arc::default(),
             started: None,
             epoch: 0,
             late: BTreeMap::new(),
@@ -100,8 +106,21 @@ impl Fold {
         })
     }
 
-    /// Folds one record. `decoded` spares decoding a batch that was validated a moment ago.
+    /// Folds one record, and decides who is told of what it led to. `decoded` spares decoding a batch that was validated a
+    /// moment ago.
     pub(crate) fn apply(
+        &mut self,
+        lsn: Lsn,
+        record: &Record,
+        decoded: Option<&Batch>,
+        sink: &mut dyn SampleSink,
+    ) -> Folded {
+        let folded = self.step(lsn, record, decoded, sink);
+        self.tell(record, &folded.entries);
+        folded
+    }
+
+    fn step(
         &mut self,
         lsn: Lsn,
         record: &Record,
@@ -170,6 +189,16 @@ impl Fold {
                 }
             }
             Record::Observed(observed) => self.observe(lsn, observed, sink),
+            Record::Silenced { stamp, change } => {
+                self.now = self.steady.now(*stamp);
+                let silence = Arc::make_mut(&mut self.notify).silence(self.now, change);
+                Folded { silence: Some(silence), ..Folded::default() }
+            }
+            Record::Delivered { stamp, report } => {
+                self.now = self.steady.now(*stamp);
+                Arc::make_mut(&mut self.notify).report(self.now, report);
+                Folded::default()
+            }
         }
     }
 
@@ -206,6 +235,7 @@ impl Fold {
             started.topology.clone(),
         );
         self.evaluator.resumed(self.now, started.reconnect_window + down.min(BACKOFF_MAX));
+        Arc::make_mut(&mut self.notify).configure(self.now, started.notify.clone());
         self.streams.values_mut().for_each(|s| s.open = false);
         self.started = Some(started.clone());
         Folded::default()
@@ -344,6 +374,19 @@ impl Fold {
         let mut entries = self.machine.findings(self.now, &self.findings, &self.evaluator);
         entries.extend(self.machine.tick(self.now, &self.evaluator));
         Folded { entries, ..Folded::default() }
+    }
+
+    /// Decides about the entries of a record. Silences end with time, or by hand.
+    fn tell(&mut self, record: &Record, entries: &[Entry]) {
+        let incidents = self.machine.incidents();
+        if !entries.is_empty() {
+            Arc::make_mut(&mut self.notify).entries(self.now, entries, incidents);
+        }
+        if matches!(record, Record::Tick(_) | Record::Silenced { .. })
+            && self.notify.has_releasable(self.now, incidents)
+        {
+            Arc::make_mut(&mut self.notify).release(self.now, incidents);
+        }
     }
 
     /// The source number of a node's stream.

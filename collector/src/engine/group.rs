@@ -3,7 +3,7 @@
 use super::fold::Fold;
 use super::record::{BatchRecord, EventRecord, GapRecord, OpenedRecord, Record, Source};
 use super::steady::Stamp;
-use collector_domain::{Act, ActRefused, Incident};
+use collector_domain::{Act, ActRefused, Incident, Silence, SilenceRefused};
 use collector_ingest::{Acks, Inbound, Open, Opened, Refusal, SessionId};
 use shared_model::{Batch, NodeIdentity, Seq, SeqRange};
 use std::collections::BTreeMap;
@@ -12,6 +12,9 @@ use tokio::sync::oneshot;
 
 /// The answer to an act.
 pub(crate) type ActReply = oneshot::Sender<Result<Incident, ActRefused>>;
+
+/// The answer to a change of a silence.
+pub(crate) type SilenceReply = oneshot::Sender<Result<Silence, SilenceRefused>>;
 
 /// Whether the registry admits a node with the certificate of this serial number.
 type Admits<'a> = &'a dyn Fn(&NodeIdentity, &str) -> bool;
@@ -28,6 +31,9 @@ pub(crate) enum Then {
     Nothing,
     Acknowledge(Arc<Acks>, Seq),
     Answer(ActReply, Act),
+    AnswerSilence(SilenceReply),
+    /// What became of a delivery is on disk.
+    Noted(oneshot::Sender<()>),
     Open(Box<Open>, u32),
 }
 

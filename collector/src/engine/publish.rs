@@ -2,13 +2,21 @@
 
 use super::fold::Fold;
 use collector_domain::{Condition, Contract, Finding, Incident};
+use collector_notify::Notifications;
 use shared_model::{NodeIdentity, Timestamp};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The latest snapshot. Readers hold an `Arc` and never wait for the engine.
-#[derive(Clone, Default)]
-pub(crate) struct Published(Arc<RwLock<Arc<View>>>);
+#[derive(Clone)]
+pub(crate) struct Published(Arc<watch::Sender<Arc<View>>>);
+
+impl Default for Published {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::default()))
+    }
+}
 
 /// One snapshot.
 #[derive(Clone, Default)]
@@ -23,6 +31,8 @@ pub(crate) struct View {
     pub(crate) nodes: Vec<NodeStatus>,
     /// Everything that is not clear.
     pub(crate) findings: Arc<Vec<Finding>>,
+    /// Silences and deliveries.
+    pub(crate) notify: Arc<Notifications>,
     /// Counters of the engine.
     pub(crate) totals: Totals,
 }
@@ -53,7 +63,12 @@ pub(crate) struct Totals {
 impl Published {
     /// The latest snapshot.
     pub(crate) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Tells when the snapshot was replaced.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<View>> {
+        self.0.subscribe()
     }
 
     /// Replaces the snapshot.
@@ -65,9 +80,10 @@ impl Published {
             incidents: Arc::new(fold.machine.incidents().values().cloned().collect()),
             nodes: nodes(fold),
             findings: Arc::new(findings(fold)),
+            notify: Arc::clone(&fold.notify),
             totals,
         };
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        self.0.send_replace(Arc::new(view));
     }
 }
 

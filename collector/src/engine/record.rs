@@ -10,7 +10,8 @@
 use super::observed::ObservedRecord;
 use super::steady::Stamp;
 use bytes::Bytes;
-use collector_domain::{Act, Contract, Topology};
+use collector_domain::{Act, Contract, DeliveryReport, SilenceChange, Topology};
+use collector_notify::Profile;
 use serde::{Deserialize, Serialize};
 use shared_model::{BootTime, Event, Gap, GapReason, Lane, NodeIdentity, Seq, SeqRange, Timestamp};
 use std::time::Duration;
@@ -27,13 +28,15 @@ const TICK: u8 = 9;
 const ACTED: u8 = 10;
 const EVENT: u8 = 13;
 const OBSERVED: u8 = 15;
+const SILENCED: u8 = 11;
+const DELIVERED: u8 = 12;
 
 const BATCH_HEAD_BYTES: usize = 45;
 
 /// One input of the fold.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Record {
-    Started(Started),
+    Started(Box<Started>),
     Source(Source),
     Catalog { source: u32, wire: Bytes },
     Batch(BatchRecord),
@@ -45,6 +48,8 @@ pub(crate) enum Record {
     Acted { stamp: Stamp, act: Act },
     Event(EventRecord),
     Observed(ObservedRecord),
+    Silenced { stamp: Stamp, change: SilenceChange },
+    Delivered { stamp: Stamp, report: DeliveryReport },
 }
 
 /// The collector started: from here on this contract and topology hold.
@@ -59,6 +64,9 @@ pub(crate) struct Started {
     /// Over which agents were told to come back. Absent in journals of version 0.1.0.
     #[serde(default)]
     pub(crate) reconnect_window: Duration,
+    /// Who is told of incidents. Records of releases that told nobody have none.
+    #[serde(default)]
+    pub(crate) notify: Profile,
 }
 
 /// A stream of a node gets its number.
@@ -176,6 +184,8 @@ impl Record {
             Self::Acted { stamp, act } => (ACTED, pack(&(stamp, act))),
             Self::Event(r) => (EVENT, pack(r)),
             Self::Observed(r) => (OBSERVED, pack(r)),
+            Self::Silenced { stamp, change } => (SILENCED, pack(&(stamp, change))),
+            Self::Delivered { stamp, report } => (DELIVERED, pack(&(stamp, report))),
         }
     }
 
@@ -210,6 +220,14 @@ impl Record {
             }
             EVENT => Self::Event(unpack(kind, &payload)?),
             OBSERVED => Self::Observed(unpack(kind, &payload)?),
+            SILENCED => {
+                let (stamp, change) = unpack(kind, &payload)?;
+                Self::Silenced { stamp, change }
+            }
+            DELIVERED => {
+                let (stamp, report) = unpack(kind, &payload)?;
+                Self::Delivered { stamp, report }
+            }
             other => return Err(RecordError::Kind(other)),
         })
     }
@@ -277,7 +295,7 @@ fn unpack<'a, T: Deserialize<'a>>(kind: u8, payload: &'a [u8]) -> Result<T, Reco
 mod tests {
     use super::super::observed::Observation;
     use super::*;
-    use collector_domain::IncidentId;
+    use collector_domain::{DeliveryOutcome, IncidentId, NewSilence, SilenceMatcher};
     use shared_model::{EventContent, Labels};
 
     fn stamp() -> Stamp {
@@ -300,7 +318,7 @@ mod tests {
         };
         let topology = Topology { databases: Vec::new(), core_services: Vec::new() };
         vec![
-            Record::Started(Started {
+            Record::Started(Box::new(Started {
                 stamp: stamp(),
                 boot_id: "b".to_owned(),
                 version: "0".to_owned(),
@@ -308,7 +326,8 @@ mod tests {
                 contract: Contract::default(),
                 topology,
                 reconnect_window: Duration::from_secs(1),
-            }),
+                notify: Profile::default(),
+            })),
             Record::Source(Source {
                 source: 1,
                 node: NodeIdentity::new("p", "h", "a", "n").unwrap(),
@@ -355,11 +374,23 @@ mod tests {
         ]
     }
 
+    fn of_notifications() -> [Record; 2] {
+        let matchers = vec![SilenceMatcher {
+            name: "host".to_owned(),
+            values: vec!["db1".to_owned(), "db2".to_owned()],
+        }];
+        let (by, reason, end) = ("张".to_owned(), "x".to_owned(), Timestamp::from_secs(9));
+        let change = SilenceChange::Create(NewSilence { matchers, by, reason, start: None, end });
+        let outcome = DeliveryOutcome::Refused { status: 404, why: "x".to_owned() };
+        let report = DeliveryReport { key: "k".into(), outcome };
+        [Record::Silenced { stamp: stamp(), change }, Record::Delivered { stamp: stamp(), report }]
+    }
+
     /// Scenario: one record of each kind, whole and cut at every length. Guarantees: comes back equal; a cut one is an error or
     /// another valid record, never a panic.
     #[test]
     fn records_round_trip() {
-        for record in samples() {
+        for record in samples().into_iter().chain(of_notifications()) {
             let (kind, payload) = record.encode();
             for cut in 0..payload.len() {
                 drop(Record::decode(kind, payload[..cut].to_vec()));

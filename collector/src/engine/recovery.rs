@@ -80,7 +80,7 @@ pub(crate) fn open(
     engine.fold.bind_all(&mut engine.sink);
     replay(&mut engine, next, ledgered)?;
     engine.clock_watch = ClockWatch::new(collector, engine.fold.steady.last(&engine.boot_id));
-    let started = Record::Started(Started {
+    let started = Record::Started(Box::new(Started {
         stamp: Stamp { wall: engine.clock.wall(), boot: engine.clock.boot() },
         boot_id: engine.boot_id.clone(),
         version: ENGINE_VERSION.to_owned(),
@@ -88,7 +88,8 @@ pub(crate) fn open(
         contract: config.contract(),
         topology: config.topology(),
         reconnect_window: collector_ingest::RECONNECT_WINDOW,
-    });
+        notify: config.notify(),
+    }));
     engine.commit_alone(&started)?;
     Ok(engine)
 }

@@ -2,14 +2,14 @@
 
 use super::clock_watch::ClockWatch;
 use super::fold::{Fold, Folded, SampleSink};
-use super::group::{ActReply, Sessions, Staged, Then, welcome};
+use super::group::{ActReply, Sessions, SilenceReply, Staged, Then, welcome};
 use super::publish::{Published, Totals};
 use super::record::Record;
 use super::settings::Settings;
 use super::state_file;
 use super::steady::Stamp;
 use anyhow::{Context, anyhow};
-use collector_domain::{Act, ActRefused, SeriesReader};
+use collector_domain::{Act, ActRefused, DeliveryReport, SeriesReader, SilenceChange};
 use collector_ingest::{Inbound, Refusal};
 use collector_store::backup::{BackupError, Cut};
 use collector_store::ledger::{Hash, Ledger};
@@ -34,6 +34,10 @@ pub(crate) enum Command {
     /// Take journal, kept states, ledger and, if asked, samples into a backup; answers the number and hash of the last ledger
     /// entry.
     Cut { cut: Cut, with_series: bool, reply: CutReply },
+    /// A person makes or ends a silence.
+    Silence(SilenceChange, SilenceReply),
+    /// A message was taken, refused, or failed.
+    Delivered(DeliveryReport, oneshot::Sender<()>),
     /// Write the state and end.
     Stop,
 }
@@ -97,18 +101,15 @@ impl Engine {
                     self.stage_tick(&mut staged);
                 }
                 command = commands.recv() => match command {
-                    Some(Command::Act(act, reply)) => {
-                        let record = Record::Acted { stamp: self.stamp(), act: act.clone() };
-                        staged.push(Staged { record, decoded: None, then: Then::Answer(reply, act) });
-                    }
-                    Some(Command::Cut { cut, with_series, reply }) => {
-                        // The asker may have hung up; what it was given is removed at the next cut or start.
-                        drop(reply.send(self.cut(cut, with_series)));
-                    }
-                    Some(Command::Stop) | None => {
-                        sessions.end_all(&Refusal::Unavailable);
-                        return self.stop();
-                    }
+                    // The asker may have hung up; what it was given is removed at the next cut or start.
+                    Some(Command::Cut { cut, with_series, reply }) => drop(reply.send(self.cut(cut, with_series))),
+                    command => match command.and_then(|c| self.stage_command(c)) {
+                        Some(command) => staged.push(command),
+                        None => {
+                            sessions.end_all(&Refusal::Unavailable);
+                            return self.stop();
+                        }
+                    },
                 },
                 received = inbound.recv_many(&mut messages, GROUP_MAX) => {
                     if received == 0 {
@@ -135,6 +136,25 @@ impl Engine {
         for record in [Record::Tick(stamp)].into_iter().chain(observed) {
             staged.push(Staged { record, decoded: None, then: Then::Nothing });
         }
+    }
+
+    /// The record of a command; `None` when it is to stop.
+    fn stage_command(&self, command: Command) -> Option<Staged> {
+        let stamp = self.stamp();
+        let (record, then) = match command {
+            Command::Act(act, reply) => {
+                (Record::Acted { stamp, act: act.clone() }, Then::Answer(reply, act))
+            }
+            Command::Silence(change, reply) => {
+                (Record::Silenced { stamp, change }, Then::AnswerSilence(reply))
+            }
+            Command::Delivered(report, noted) => {
+                (Record::Delivered { stamp, report }, Then::Noted(noted))
+            }
+            // A cut is no record; it is answered where it comes.
+            Command::Cut { .. } | Command::Stop => return None,
+        };
+        Some(Staged { record, decoded: None, then })
     }
 
     fn stage(
@@ -170,6 +190,7 @@ impl Engine {
             .context("sync the journal: stopping, since what is on disk is not certain any more")?;
         let mut lsn = first.unwrap_or(Lsn::FIRST);
         let mut entries = 0;
+        let notify_before = Arc::clone(&self.fold.notify);
         let mut then = Vec::with_capacity(staged.len());
         for item in staged {
             let folded = self.fold.apply(lsn, &item.record, item.decoded.as_ref(), &mut self.sink);
@@ -178,7 +199,7 @@ impl Engine {
             self.write_entries(&folded)?;
             self.totals.samples += folded.samples;
             self.totals.batches += u64::from(matches!(item.record, Record::Batch(_)));
-            then.push((item.then, folded.refused));
+            then.push((item.then, folded));
         }
         if entries > 0 {
             self.ledger.sync().context(
@@ -187,7 +208,7 @@ impl Engine {
         }
         self.totals.groups += 1;
         self.tell(then);
-        Ok(entries > 0)
+        Ok(entries > 0 || !Arc::ptr_eq(&notify_before, &self.fold.notify))
     }
 
     fn write_entries(&mut self, folded: &Folded) -> anyhow::Result<()> {
@@ -198,14 +219,14 @@ impl Engine {
         Ok(())
     }
 
-    fn tell(&self, then: Vec<(Then, Option<ActRefused>)>) {
-        for (then, refused) in then {
+    fn tell(&self, then: Vec<(Then, Folded)>) {
+        for (then, folded) in then {
             match then {
                 Then::Nothing => {}
                 Then::Acknowledge(acks, seq) => acks.durable(seq),
                 Then::Open(open, source) => welcome(*open, source, &self.fold),
                 Then::Answer(reply, act) => {
-                    let answer = match refused {
+                    let answer = match folded.refused {
                         Some(refused) => Err(refused),
                         None => {
                             let incident = self.fold.machine.incident(act.incident()).cloned();
@@ -215,6 +236,12 @@ impl Engine {
                     // The asker may have hung up; the act stands all the same.
                     drop(reply.send(answer));
                 }
+                Then::AnswerSilence(reply) => {
+                    if let Some(answer) = folded.silence {
+                        drop(reply.send(answer));
+                    }
+                }
+                Then::Noted(noted) => drop(noted.send(())),
             }
         }
     }

@@ -6,6 +6,7 @@ use super::record::Started;
 use super::source::{StoredStream, Stream};
 use super::steady::Steady;
 use collector_incidents::{Machine, MachineState};
+use collector_notify::Notifications;
 use collector_standards::{Evaluator, Pack, Snapshot};
 use serde::{Deserialize, Serialize};
 use shared_model::{Labels, Timestamp};
@@ -23,6 +24,7 @@ struct Written<'a, E: Serialize, L: Serialize> {
     late: BTreeMap<u32, L>,
     evaluator: E,
     machine: &'a MachineState,
+    notify: &'a Notifications,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +40,9 @@ struct Read {
     late: BTreeMap<u32, StoredLate>,
     evaluator: Snapshot,
     machine: MachineState,
+    /// The state of a release that told nobody has none.
+    #[serde(default)]
+    notify: Notifications,
 }
 
 /// The state in MessagePack with named fields, so that a later version can add some.
@@ -52,6 +57,7 @@ pub(crate) fn write(fold: &Fold) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         late: fold.late.iter().map(|(&source, late)| (source, late.store())).collect(),
         evaluator: fold.evaluator.snapshot(),
         machine: fold.machine.state(),
+        notify: &fold.notify,
     })
 }
 
@@ -71,6 +77,7 @@ pub(crate) fn read(bytes: &[u8], pack: &Arc<Pack>) -> Result<Fold, String> {
     let machine = Machine::restore(read.machine, pack.rules(), contract, topology);
     let mut fold = Fold::new(Arc::clone(pack), evaluator, machine).map_err(|e| e.to_string())?;
     fold.steady = read.steady;
+    fold.notify = Arc::new(read.notify);
     fold.now = read.now;
     fold.epoch = read.epoch;
     fold.started = read.started;

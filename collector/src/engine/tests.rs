@@ -6,15 +6,19 @@ use super::observed::{Observation, ObservedRecord};
 use super::record::{BatchRecord, EventRecord, OpenedRecord, Record, Source, Started};
 use super::state_file;
 use super::steady::Stamp;
-use collector_domain::{Act, Contract, Entry, EntryKind, IncidentId, Topology};
+use collector_domain::{
+    Act, Contract, Entry, EntryKind, IncidentId, NewSilence, SilenceChange, SilenceMatcher,
+    Topology,
+};
 use collector_incidents::Machine;
+use collector_notify::{Origin, Profile, Receiver};
 use collector_standards::{Evaluator, Pack};
 use collector_store::series::GroupId;
 use prost::Message as _;
 use shared_journal::Lsn;
 use shared_model::{
-    Batch, Block, BootTime, Catalog, Event, EventContent, Kind, Labels, Lane, NodeIdentity, Seq,
-    SeriesDef, SeriesSet, Timestamp, Unit,
+    Batch, Block, BootTime, Catalog, Event, EventContent, Kind, Labels, Lane, Level, NodeIdentity,
+    Seq, SeriesDef, SeriesSet, Timestamp, Unit,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,6 +97,19 @@ fn reading(second: u64, taken: u64, at: Timestamp, lane: Lane, is_up: bool) -> R
     })
 }
 
+fn profile() -> Profile {
+    let receiver = Receiver { name: "noc".into(), levels: vec![Level::Two], send_resolved: true };
+    Profile { origin: Origin::default(), receivers: vec![receiver] }
+}
+
+/// The node is silenced from the fifth second on for ten seconds.
+fn silence() -> Record {
+    let matchers = vec![SilenceMatcher { name: "host".to_owned(), values: vec!["db1".to_owned()] }];
+    let (by, reason, end) = ("zhang".to_owned(), "maintenance".to_owned(), stamp(15).wall);
+    let new = NewSilence { matchers, by, reason, start: None, end };
+    Record::Silenced { stamp: stamp(5), change: SilenceChange::Create(new) }
+}
+
 /// The start of the collector, of a node and of its first session.
 fn beginning() -> Vec<Record> {
     let node = NodeIdentity::new("p", "h", "a", "db1").unwrap();
@@ -104,9 +121,10 @@ fn beginning() -> Vec<Record> {
         contract: Contract::default(),
         topology: Topology::default(),
         reconnect_window: Duration::from_secs(1),
+        notify: profile(),
     };
     vec![
-        Record::Started(started),
+        Record::Started(Box::new(started)),
         Record::Source(Source { source: 1, node, stream: [7; 16] }),
         catalog(),
         opened(0, 0),
@@ -129,6 +147,9 @@ fn story() -> Vec<Record> {
     let incident = IncidentId(1);
     for second in 0..60 {
         records.push(batch(second, !(10..30).contains(&second)));
+        if second == 5 {
+            records.push(silence());
+        }
         records.push(Record::Tick(stamp(second)));
         let by = "zhang".to_owned();
         let act = match second {
@@ -176,13 +197,31 @@ fn a_port_down_is_one_incident() {
     }
 }
 
+/// Scenario: the same story, in which the node is silenced while its port goes down. Guarantees: the opening is told when the
+/// silence ends, the resolution after it, neither twice.
+#[test]
+fn a_silenced_opening_is_told_when_the_silence_ends() {
+    let pack = Arc::new(Pack::builtin().unwrap());
+    let mut fold = fresh(&pack);
+    run(&mut fold, &mut Rows::default(), &story(), 0);
+    let told: Vec<(&str, Option<Timestamp>)> = fold
+        .notify
+        .deliveries(IncidentId(1))
+        .iter()
+        .map(|d| (d.transition.as_str(), d.released))
+        .collect();
+    assert_eq!(told, [("opened", Some(stamp(15).wall)), ("resolved", None)]);
+    assert_eq!(fold.notify.pending().count(), 2);
+}
+
 /// Scenario: the story cut at every record: the state is written, read back, and the rest folded. Guarantees: the entries are
-/// those of the uncut story, whatever the cut.
+/// those of the uncut story, whatever the cut, and so is what is told under which keys.
 #[test]
 fn state_and_tail_equal_the_whole() {
     let pack = Arc::new(Pack::builtin().unwrap());
     let records = story();
-    let whole = run(&mut fresh(&pack), &mut Rows::default(), &records, 0);
+    let mut uncut = fresh(&pack);
+    let whole = run(&mut uncut, &mut Rows::default(), &records, 0);
     for cut in 1..records.len() {
         let (mut before, mut sink) = (fresh(&pack), Rows::default());
         let mut entries = run(&mut before, &mut sink, &records[..cut], 0);
@@ -191,6 +230,7 @@ fn state_and_tail_equal_the_whole() {
         after.bind_all(&mut sink);
         entries.extend(run(&mut after, &mut sink, &records[cut..], cut));
         assert_eq!(entries, whole, "cut after record {cut}");
+        assert_eq!(after.notify, uncut.notify, "cut after record {cut}");
     }
 }
 

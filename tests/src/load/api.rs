@@ -76,6 +76,20 @@ impl Api {
         answer.data.result.into_iter().map(parse).collect()
     }
 
+    /// Sends a request with a JSON body, which may be empty, and takes a JSON answer.
+    pub async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<serde_json::Value> {
+        self.connect_again().await?;
+        let headers =
+            [("authorization", self.bearer.as_str()), ("content-type", "application/json")];
+        let answer = self.http.call(method, path, &headers, body).await?;
+        serde_json::from_slice(&answer).with_context(|| format!("the answer to {path}"))
+    }
+
     /// The sum of a family's values in `/metrics`.
     pub async fn metric(&mut self, name: &str) -> Result<f64> {
         let body = self.text("/metrics").await?;
@@ -83,10 +97,15 @@ impl Api {
         sum(&text, name).with_context(|| format!("/metrics has no {name}"))
     }
 
-    async fn text(&mut self, path: &str) -> Result<Bytes> {
+    async fn connect_again(&mut self) -> Result<()> {
         if self.http.is_closed() {
             self.http = Http::tls(self.address, &self.ca_pem).await?;
         }
+        Ok(())
+    }
+
+    async fn text(&mut self, path: &str) -> Result<Bytes> {
+        self.connect_again().await?;
         let headers = [("authorization", self.bearer.as_str())];
         self.http.call(Method::GET, path, &headers, Bytes::new()).await
     }

@@ -58,8 +58,22 @@ impl Fabric {
         self.set(port, "2: Polling", "1: DOWN")
     }
 
+    /// Brings the link of a port up again.
+    pub fn mend_link(&self, port: usize) -> Result<()> {
+        self.set(port, "5: LinkUp", "4: ACTIVE")
+    }
+
+    /// Lets a port run at a quarter of its width.
+    pub fn degrade(&self, port: usize) -> Result<()> {
+        self.write(port, [("rate", "25 Gb/sec (1X EDR)")])
+    }
+
     fn set(&self, port: usize, physical: &str, logical: &str) -> Result<()> {
-        for (file, text) in [("phys_state", physical), ("state", logical)] {
+        self.write(port, [("phys_state", physical), ("state", logical)])
+    }
+
+    fn write<const N: usize>(&self, port: usize, files: [(&str, &str); N]) -> Result<()> {
+        for (file, text) in files {
             let path = self.device(port).join("ports/1").join(file);
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
             let file = file.with_context(|| path.display().to_string())?;

@@ -1,7 +1,7 @@
 //! An incident as JSON.
 
 use super::scalar::{LabelsJson, NumberJson, TextJson, TimeJson, condition_word};
-use collector_domain::{Clocks, Incident, IncidentState};
+use collector_domain::{Clocks, Incident, IncidentState, Silence};
 use serde::Serialize;
 use shared_model::Timestamp;
 
@@ -43,6 +43,8 @@ pub(crate) struct IncidentJson {
     fix: Option<String>,
     /// Handling record, oldest first.
     notes: Vec<NoteJson>,
+    /// Silences that mute notifications of it now.
+    silences: Vec<String>,
 }
 
 #[derive(Serialize, Debug)]
@@ -116,8 +118,8 @@ impl Countdown {
 }
 
 impl IncidentJson {
-    /// `now` is the collector's steady time.
-    pub(crate) fn of(incident: &Incident, now: Timestamp) -> Self {
+    /// `now` is the collector's steady time; `silences` are all that there are.
+    pub(crate) fn of(incident: &Incident, now: Timestamp, silences: &[Silence]) -> Self {
         let levels = incident.levels.iter().map(|change| LevelJson {
             at: TimeJson(change.at),
             level: change.level.number(),
@@ -135,6 +137,7 @@ impl IncidentJson {
             by: note.by.clone(),
             text: note.text.clone(),
         });
+        let muting = silences.iter().filter(|s| s.mutes(incident, now));
         Self {
             id: incident.id.to_string(),
             cause: incident.cause.to_string(),
@@ -155,6 +158,7 @@ impl IncidentJson {
             acknowledged_by: incident.acknowledged_by.clone(),
             fix: incident.fix.clone(),
             notes: notes.collect(),
+            silences: muting.map(|s| s.id.to_string()).collect(),
         }
     }
 }

@@ -4,15 +4,19 @@
 //! `_seconds`, missing values as `null`.
 
 mod audit;
+mod delivery;
 mod finding;
 mod incident;
 mod node;
 mod rule;
 mod scalar;
+mod silence;
 
 pub(crate) use audit::AuditJson;
+pub(crate) use delivery::DeliveryJson;
 pub(crate) use finding::FindingJson;
 pub(crate) use incident::{Countdown, IncidentJson};
 pub(crate) use node::NodeJson;
 pub(crate) use rule::RuleJson;
 pub(crate) use scalar::role_word;
+pub(crate) use silence::{MatcherJson, SilenceJson};

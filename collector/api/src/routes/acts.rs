@@ -109,7 +109,7 @@ async fn perform(app: &App, actor: &Actor, act: Act) -> Result<Json<IncidentJson
         Ok(changed) => {
             tracing::info!(account = by, %incident, state = %changed.state, "act");
             audit::done(app, actor.caller(), AuditAction::Act, &object).await;
-            Ok(Json(IncidentJson::of(&changed, app.desk.steady_now())))
+            Ok(Json(IncidentJson::of(&changed, app.desk.steady_now(), &app.desk.silences())))
         }
         Err(error) => {
             tracing::warn!(account = by, %incident, %error, "act refused");

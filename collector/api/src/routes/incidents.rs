@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::extract::{IncidentPath, Params};
-use crate::json::IncidentJson;
+use crate::json::{DeliveryJson, IncidentJson};
 use crate::problem::{Code, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -64,6 +64,13 @@ pub(crate) struct Page {
     next_cursor: Option<String>,
 }
 
+/// Deliveries of one incident.
+#[derive(Serialize)]
+pub(crate) struct Deliveries {
+    /// Oldest first.
+    deliveries: Vec<DeliveryJson>,
+}
+
 /// The parsed filters.
 struct Filter {
     states: Option<Vec<IncidentState>>,
@@ -101,10 +108,10 @@ pub(crate) async fn list(
         })
         .await?;
     }
-    let now = app.desk.steady_now();
+    let (now, silences) = (app.desk.steady_now(), app.desk.silences());
     let (page, more) = found.page();
     Ok(Json(Page {
-        incidents: page.iter().map(|i| IncidentJson::of(i, now)).collect(),
+        incidents: page.iter().map(|i| IncidentJson::of(i, now, &silences)).collect(),
         total: found.total,
         next_cursor: page.last().map(|i| i.id.to_string()).filter(|_| more),
     }))
@@ -116,9 +123,9 @@ pub(crate) async fn show(
     IncidentPath(id): IncidentPath,
 ) -> Result<Json<IncidentJson>, Problem> {
     let held = app.desk.incidents();
-    let now = app.desk.steady_now();
+    let (now, silences) = (app.desk.steady_now(), app.desk.silences());
     if let Some(incident) = held.iter().find(|incident| incident.id == id) {
-        return Ok(Json(IncidentJson::of(incident, now)));
+        return Ok(Json(IncidentJson::of(incident, now, &silences)));
     }
     let archive = app.desk.archive();
     let found = match is_more_archived(&held) {
@@ -126,8 +133,24 @@ pub(crate) async fn show(
         false => None,
     };
     found
-        .map(|incident| Json(IncidentJson::of(&incident, now)))
-        .ok_or_else(|| Problem::new(Code::IncidentUnknown, format!("incident {id} does not exist")))
+        .map(|incident| Json(IncidentJson::of(&incident, now, &silences)))
+        .ok_or_else(|| unknown(id))
+}
+
+/// What was decided about telling people of one incident, and what became of it.
+pub(crate) async fn deliveries(
+    State(app): State<Arc<App>>,
+    IncidentPath(id): IncidentPath,
+) -> Result<Json<Deliveries>, Problem> {
+    if !app.desk.incidents().iter().any(|incident| incident.id == id) {
+        return Err(unknown(id));
+    }
+    let deliveries = app.desk.deliveries(id).iter().map(Into::into).collect();
+    Ok(Json(Deliveries { deliveries }))
+}
+
+fn unknown(id: IncidentId) -> Problem {
+    Problem::new(Code::IncidentUnknown, format!("incident {id} does not exist"))
 }
 
 /// Whether there are incidents that are not in memory: numbers are dense from 1.

@@ -11,3 +11,4 @@ pub(crate) mod pages;
 pub(crate) mod prometheus;
 pub(crate) mod rules;
 pub(crate) mod session;
+pub(crate) mod silences;

@@ -2,13 +2,14 @@
 
 use collector_api::{
     Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
-    NodeView, SelfMetric, SelfMetricKind, password,
+    NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture, password,
 };
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Incident,
-    IncidentId, IncidentState, Judgement, LevelChange, Link, Matcher, Note, Role, Rule, SeriesData,
-    SeriesReader, Text, Tier,
+    Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Delivery,
+    Incident, IncidentId, IncidentState, Judgement, LevelChange, Link, Matcher, Note, Role, Rule,
+    SeriesData, SeriesReader, Silence, SilenceChange, Text, Tier,
 };
+use collector_notify::Notifications;
 use shared_model::{Labels, Level, NodeIdentity, Timestamp};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -45,6 +46,8 @@ pub(crate) struct State {
     pub(crate) acts: Vec<Act>,
     /// Closed incidents beyond those in memory; the error is that of an archive that is being rebuilt.
     pub(crate) archived: Result<Vec<Incident>, String>,
+    /// The real rules of silences.
+    pub(crate) notify: Notifications,
     /// Labels of the series, each with one sample of value 1 at [`now`].
     pub(crate) series: Vec<Labels>,
 }
@@ -256,6 +259,7 @@ impl Default for State {
             stalls: false,
             acts: vec![],
             archived: Ok(vec![]),
+            notify: Notifications::default(),
             series: vec![Labels::from_pairs([("__name__", "up"), ("host", "db-1")])],
         }
     }
@@ -302,6 +306,24 @@ impl Desk for Double {
         let result = perform(&mut state, &act);
         state.acts.push(act);
         Box::pin(async { result })
+    }
+
+    fn silences(&self) -> Vec<Silence> {
+        self.read(|s| s.notify.silences().cloned().collect())
+    }
+
+    fn silence(&self, change: SilenceChange) -> SilenceFuture<'_> {
+        let mut state = self.0.lock().unwrap();
+        let result = if state.takes_acts {
+            state.notify.silence(now(), &change).map_err(Into::into)
+        } else {
+            Err(SilenceError::Unavailable("the journal is full".to_owned()))
+        };
+        Box::pin(async { result })
+    }
+
+    fn deliveries(&self, incident: IncidentId) -> Vec<Delivery> {
+        self.read(|s| s.notify.deliveries(incident).to_vec())
     }
 
     fn series(&self) -> Arc<dyn SeriesReader> {

@@ -16,3 +16,4 @@ mod page;
 mod prometheus;
 mod reads;
 mod serve;
+mod silences;

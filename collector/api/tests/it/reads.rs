@@ -32,7 +32,7 @@ async fn an_incident_in_full() {
             "rule": "os.cpu_busy", "subject": {"host": "db-1"}, "at": "2026-11-23T02:53:05.000Z",
             "condition": "breached", "value": null
         }],
-        "reopened": 0, "acknowledged_by": null, "fix": null, "notes": []
+        "reopened": 0, "acknowledged_by": null, "fix": null, "notes": [], "silences": []
     });
     assert_eq!(incident, expected);
     let closed = api.get(&token, "/api/v1/incidents/1").await.json();
