@@ -12,6 +12,8 @@ declare -A programs=(
     [/sbin/ip]=iproute2
     [/usr/bin/prometheus]=prometheus
     [/usr/bin/prometheus-alertmanager]=prometheus-alertmanager
+    [/usr/lib/python3/dist-packages/grpc/__init__.py]=python3-grpcio
+    [/usr/lib/python3/dist-packages/google/protobuf/__init__.py]=python3-protobuf
 )
 if [ "${1:-test}" = bench ]; then
     programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter

@@ -2,24 +2,30 @@
 
 use crate::archive::ClosedArchive;
 use crate::audit::AuditTrail;
+use crate::config::Identity;
 use crate::engine::{Command, NodeStatus, Published, Settings};
 use collector_api::{
     Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
     NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
 };
 use collector_domain::{
-    Act, Auditor, Contract, Delivery, Incident, IncidentId, Judgement, Rule, SeriesReader, Silence,
-    SilenceChange, Text,
+    Act, Auditor, Contract, Delivery, IncidentId, IncidentSet, Judgement, Role, Rule, SeriesReader,
+    Silence, SilenceChange, Text,
 };
 use collector_store::audit::AuditEntry;
-use shared_model::{Clock, Labels, Timestamp};
+use shared_model::{AccountIdentity, Clock, Labels, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// The engine publishes each second; so long without means that it hangs, on a disk most likely.
+const STANDSTILL: Duration = Duration::from_secs(10);
 
 /// The desk over a running engine.
 pub(crate) struct CollectorDesk {
     pub(crate) hospital: Text,
+    pub(crate) identity: Identity,
     pub(crate) published: Published,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) settings: Settings,
@@ -43,12 +49,16 @@ impl Desk for CollectorDesk {
         self.published.view().contract.clone()
     }
 
-    fn incidents(&self) -> Arc<Vec<Incident>> {
+    fn incidents(&self) -> Arc<IncidentSet> {
         Arc::clone(&self.published.view().incidents)
     }
 
     fn archive(&self) -> Arc<dyn Archive> {
         Arc::clone(&self.archive) as _
+    }
+
+    fn revisions(&self) -> watch::Receiver<u64> {
+        self.published.revisions()
     }
 
     fn nodes(&self) -> Vec<NodeView> {
@@ -99,11 +109,12 @@ impl Desk for CollectorDesk {
         Arc::clone(&self.rules)
     }
 
-    fn act(&self, act: Act) -> ActFuture<'_> {
+    fn act(&self, act: Act, expected: Option<u64>) -> ActFuture<'_> {
         Box::pin(async move {
             let unavailable = || ActError::Unavailable("the collector is stopping".to_owned());
             let (reply, answer) = oneshot::channel();
-            self.commands.send(Command::Act(act, reply)).await.map_err(|_| unavailable())?;
+            let command = Command::Act(act, expected, reply);
+            self.commands.send(command).await.map_err(|_| unavailable())?;
             answer.await.map_err(|_| unavailable())?.map_err(ActError::Refused)
         })
     }
@@ -139,8 +150,30 @@ impl Desk for CollectorDesk {
         })
     }
 
+    fn client(&self, identity: &AccountIdentity, cert_serial: &str) -> Result<Role, String> {
+        let Identity { provider, hospital, .. } = &self.identity;
+        let ours = AccountIdentity::new(provider, hospital, identity.account());
+        if ours.as_ref() != Ok(identity) {
+            return Err(format!("{identity} is not of this collector's hospital"));
+        }
+        let settings = self.settings.lock();
+        let admitted = settings.state().admits_client(identity.account(), cert_serial);
+        admitted.map(|account| account.role).map_err(|why| why.to_string())
+    }
+
+    fn access_changes(&self) -> watch::Receiver<()> {
+        self.settings.changed()
+    }
+
     fn ready(&self) -> Result<(), String> {
-        if self.commands.is_closed() { Err("the engine has stopped".to_owned()) } else { Ok(()) }
+        if self.commands.is_closed() {
+            return Err("the engine has stopped".to_owned());
+        }
+        let idle = self.clock.boot().since(self.published.view().made);
+        if idle > STANDSTILL {
+            return Err(format!("the engine has not advanced for {} s", idle.as_secs()));
+        }
+        Ok(())
     }
 
     fn self_metrics(&self) -> Vec<SelfMetric> {

@@ -7,6 +7,7 @@ mod audit;
 mod commands;
 mod config;
 mod desk;
+mod doctor;
 mod engine;
 mod notifier;
 mod notify_metrics;

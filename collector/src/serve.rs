@@ -8,8 +8,9 @@ use crate::desk::CollectorDesk;
 use crate::engine::{self, CollectorRegistrar, Command, Settings};
 use crate::notifier::Notifier;
 use anyhow::{Context, anyhow};
+use collector_api::{Caller, Desk};
 use collector_domain::Auditor;
-use collector_ingest::{EnrollmentService, Registrar, SessionService};
+use collector_ingest::{EnrollmentService, Peer, Registrar, SessionService};
 use collector_store::backup::Cut;
 use shared_model::Clock;
 use shared_runtime::SystemClock;
@@ -58,6 +59,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let (commands, from_people) = mpsc::channel(COMMAND_QUEUE);
     let desk = CollectorDesk {
         hospital: config.hospital(),
+        identity: config.identity.clone(),
         published: engine.published(),
         commands: commands.clone(),
         settings: settings.clone(),
@@ -122,6 +124,7 @@ async fn serve(
     let agents = bind("agents.listen", config.agents.listen).await?;
     let people = bind("api.listen", config.api.listen).await?;
     let listener = Admin::bind(&data)?;
+    let queue = inbound.downgrade();
     let listening = (agents.local_addr()?, people.local_addr()?);
     write_ports(&data, listening)?;
 
@@ -132,17 +135,23 @@ async fn serve(
         clock: Arc::clone(&clock),
         certificate_days: config.agents.certificate_days,
     });
-    let services = collector_ingest::router(
+    let agents_services = collector_ingest::router(
         EnrollmentService::new(registrar, Arc::clone(&clock)),
         SessionService::new(inbound, Arc::clone(&clock)),
     );
     let published = desk.published.clone();
-    let router = collector_api::router(
-        Arc::new(desk),
-        Arc::clone(&clock),
-        &collector_api::Options::default(),
-    )
-    .context("prepare the API")?;
+    let desk: Arc<dyn Desk> = Arc::new(desk);
+    let noc_services =
+        collector_api::noc_router(Arc::clone(&desk), Arc::clone(&clock), |extensions| {
+            let Peer { address, certificate } = extensions.get::<Peer>()?.clone();
+            Some(Caller { address, certificate })
+        })
+        .await
+        .context("prepare the services of operations centres")?;
+    let services = agents_services.merge(noc_services);
+    let router =
+        collector_api::router(desk, Arc::clone(&clock), &collector_api::Options::default())
+            .context("prepare the API")?;
     let (stop, stopped) = watch::channel(false);
     let wait = |mut stopped: watch::Receiver<bool>| async move {
         // An error means that the sender is gone, which ends the service as well.
@@ -167,6 +176,7 @@ async fn serve(
         authority,
         published,
         notifier,
+        inbound: queue,
         auditor,
         trail: Arc::clone(&trail),
         commands: commands.clone(),

@@ -36,6 +36,26 @@ pub use renewal::renewal_message;
 pub use session::{ClockReading, clock_from_wire, down, up};
 pub use welcome::Welcome;
 
+/// What an operations centre speaks: `wardround.noc.v1`.
+pub mod noc {
+    /// The descriptors of `wardround.noc.v1` with their comments, for reflection: a `google.protobuf.FileDescriptorSet`.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/wardround.noc.v1.fds");
+
+    /// The generated messages, clients and servers of `wardround.noc.v1`.
+    #[allow(
+        missing_docs,
+        unreachable_pub,
+        unused_qualifications,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated code"
+    )]
+    pub mod wire {
+        include!("generated/wardround.noc.v1.rs");
+    }
+}
+
 /// The protocol number this build speaks.
 pub const PROTOCOL: u32 = 1;
 

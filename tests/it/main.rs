@@ -12,6 +12,7 @@ mod configuration;
 mod cut;
 mod faults;
 mod kills;
+mod noc;
 mod refusals;
 mod restarts;
 mod streams;

@@ -34,6 +34,8 @@ const NAMED_EDGES: &[(&str, &str)] =
 /// Libraries that only some rooms may know.
 const KNOWN_TO: &[(&str, &[&str])] = &[
     ("tonic", &["proto", "agent-uplink", "collector-ingest", "collector-api", "tests"]),
+    ("tonic-health", &["collector-api"]),
+    ("tonic-reflection", &["collector-api"]),
     ("tokio-postgres", &["agent-databases"]),
     ("tokio-postgres-rustls", &["agent-databases"]),
     ("sled", &["collector-store"]),

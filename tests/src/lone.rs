@@ -87,6 +87,13 @@ impl Collector {
         listening(&self.data, &mut self.child);
     }
 
+    /// Runs its command line; what it printed, or a failure with what it said.
+    pub fn done(&self, args: &[&str]) -> String {
+        let output = self.command(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Makes an account; its password.
     pub fn account(&self, name: &str, role: &str) -> String {
         let output = self.command(&["user", "add", name, "--role", role]);

@@ -4,13 +4,14 @@
 //! called on the server's own threads; an act is durable before its future resolves.
 
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, Incident, IncidentId, Judgement,
-    Role, Rule, SeriesReader, Silence, SilenceChange, SilenceRefused, Text,
+    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, IncidentId, IncidentRevision,
+    IncidentSet, Judgement, Role, Rule, SeriesReader, Silence, SilenceChange, SilenceRefused, Text,
 };
-use shared_model::{Labels, NodeIdentity, Timestamp};
+use shared_model::{AccountIdentity, Labels, NodeIdentity, Timestamp};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The daemon as the API sees it.
 pub trait Desk: Send + Sync + 'static {
@@ -23,8 +24,11 @@ pub trait Desk: Send + Sync + 'static {
     /// The contract profile in force.
     fn contract(&self) -> Contract;
 
-    /// All incidents that the collector holds in memory, closed ones too, in any order.
-    fn incidents(&self) -> Arc<Vec<Incident>>;
+    /// All incidents that the collector holds in memory, closed ones too.
+    fn incidents(&self) -> Arc<IncidentSet>;
+
+    /// The newest revision that [`Desk::incidents`] shows; wakes when there is a newer one. Streams of changes hang on it.
+    fn revisions(&self) -> watch::Receiver<u64>;
 
     /// Closed incidents that are not in memory any more. May read the disk.
     fn archive(&self) -> Arc<dyn Archive>;
@@ -38,8 +42,9 @@ pub trait Desk: Send + Sync + 'static {
     /// The rules in force.
     fn rules(&self) -> Arc<[Rule]>;
 
-    /// Performs an act. Resolves once the act is durable, with the incident as it is then.
-    fn act(&self, act: Act) -> ActFuture<'_>;
+    /// Performs an act, if its incident is at revision `expected` still, where one is given. Resolves once the act is durable,
+    /// with the incident as it is then.
+    fn act(&self, act: Act, expected: Option<u64>) -> ActFuture<'_>;
 
     /// All silences, ended ones too, by number.
     fn silences(&self) -> Vec<Silence>;
@@ -55,6 +60,13 @@ pub trait Desk: Send + Sync + 'static {
 
     /// The account of this exact name, if it exists and is not disabled.
     fn account(&self, name: &str) -> Option<Account>;
+
+    /// The role of the account that a program's certificate acts for; the error says in one English sentence why the program is
+    /// not let in. The certificate is verified and not expired.
+    fn client(&self, identity: &AccountIdentity, cert_serial: &str) -> Result<Role, String>;
+
+    /// Wakes after each change of accounts and clients, so that those who were let in are looked at again.
+    fn access_changes(&self) -> watch::Receiver<()>;
 
     /// Whether the collector can do its work; the error says in one English sentence why not.
     fn ready(&self) -> Result<(), String>;
@@ -97,7 +109,8 @@ pub trait Archive: Send + Sync {
 }
 
 /// What [`Desk::act`] returns.
-pub type ActFuture<'a> = Pin<Box<dyn Future<Output = Result<Incident, ActError>> + Send + 'a>>;
+pub type ActFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<IncidentRevision, ActError>> + Send + 'a>>;
 
 /// What [`Desk::silence`] returns.
 pub type SilenceFuture<'a> =

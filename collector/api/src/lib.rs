@@ -1,6 +1,8 @@
-//! The collector's HTTPS server: the REST API, the Prometheus-compatible query API, `/metrics` and the status page.
+//! What the collector shows: over HTTPS the REST API, the Prometheus-compatible query API, `/metrics` and the status page;
+//! over gRPC the services of an operations centre.
 //!
-//! The daemon implements [`Desk`], builds a [`router`] on it and hands that to [`serve`]. This crate decides nothing about
+//! The daemon implements [`Desk`], builds a [`router`] on it and hands that to [`serve`]; a [`noc_router`] goes beside the
+//! agents' services. This crate decides nothing about
 //! incidents; it authenticates people, converts between JSON and the collector's vocabulary, and keeps every limit that
 //! stands between the network and the daemon ([`Options`]).
 
@@ -9,6 +11,8 @@ mod audit;
 mod auth;
 mod desk;
 mod extract;
+mod filter;
+mod grpc;
 mod json;
 mod options;
 mod page;
@@ -22,6 +26,7 @@ pub use desk::{
     Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
     NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
 };
+pub use grpc::{Caller, NocError, noc_router};
 pub use options::Options;
 pub use router::router;
 pub use serve::{Peer, serve};

@@ -91,6 +91,18 @@ pub enum ActRefused {
         /// What is possible now.
         hint: String,
     },
+    /// It changed after it was looked at. Says who changed it last and when.
+    #[error("incident {incident} is {state} and changed after revision {expected}: {hint}")]
+    Changed {
+        /// Which incident.
+        incident: IncidentId,
+        /// Its state.
+        state: String,
+        /// The revision that the act was decided on.
+        expected: u64,
+        /// Its last change.
+        hint: String,
+    },
     /// The check is still breached or has no data.
     #[error("incident {incident} cannot be resolved: {why}")]
     StillBreached {

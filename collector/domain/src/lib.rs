@@ -10,6 +10,7 @@ mod delivery;
 mod entry;
 mod finding;
 mod incident;
+mod revision;
 mod rule;
 mod series;
 mod silence;
@@ -21,6 +22,7 @@ pub use delivery::{Delivery, DeliveryOutcome, DeliveryReport, Fate, Transition};
 pub use entry::{Actor, Entry, EntryKind};
 pub use finding::{Checks, Condition, Finding, Judgement};
 pub use incident::{Clocks, Incident, IncidentId, IncidentState, LevelChange, Link, Note};
+pub use revision::{IncidentRevision, IncidentSet};
 pub use rule::{Component, ExplainedBy, Rule, Text, Tier};
 pub use series::{Matcher, MatcherOp, SeriesData, SeriesId, SeriesReader};
 pub use silence::{

@@ -8,6 +8,7 @@ mod backup;
 mod client;
 mod node;
 mod server;
+mod status;
 mod token;
 mod user;
 mod webhook;
@@ -17,6 +18,7 @@ pub(crate) use backup::{BackupCut, BackupRequest, STAGING};
 pub(crate) use client::{ClientCreated, ClientLine, ClientRequest};
 pub(crate) use node::{NodeLine, NodeRequest};
 pub(crate) use server::Admin;
+pub(crate) use status::DaemonStatus;
 pub(crate) use token::{TokenCreated, TokenLine, TokenRequest};
 pub(crate) use user::{UserLine, UserRequest};
 pub(crate) use webhook::WebhookRequest;
@@ -34,6 +36,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "about", content = "request", rename_all = "snake_case")]
 pub(crate) enum Request {
+    /// How the daemon is; answers [`DaemonStatus`].
+    Status,
     /// Join tokens.
     Token(TokenRequest),
     /// Accounts.

@@ -6,6 +6,7 @@ use crate::engine::{Command, Published, Settings};
 use crate::notifier::Notifier;
 use anyhow::{Context, bail};
 use collector_domain::{AuditAction, AuditEvent, AuditOutcome, Auditor};
+use collector_ingest::Inbound;
 use serde::Serialize;
 use shared_model::Clock;
 use shared_runtime::tls::Authority;
@@ -27,6 +28,8 @@ pub(crate) struct Admin {
     pub(crate) published: Published,
     /// The receivers of notifications.
     pub(crate) notifier: Arc<Notifier>,
+    /// The engine's queue.
+    pub(crate) inbound: mpsc::WeakSender<Inbound>,
     /// Takes what was done through the socket.
     pub(crate) auditor: Arc<dyn Auditor>,
     /// The audit log, for backups.
@@ -99,6 +102,7 @@ impl Admin {
 
     async fn answer(&self, request: Request) -> anyhow::Result<serde_json::Value> {
         match request {
+            Request::Status => self.status(),
             Request::Token(request) => self.token(request),
             Request::User(request) => self.user(request),
             Request::Node(request) => self.node(request),

@@ -5,6 +5,7 @@ mod backup;
 mod check_config;
 mod client;
 mod confirm;
+mod doctor;
 mod ledger;
 mod node;
 mod rules;
@@ -36,6 +37,7 @@ Examples:
   wardround-collector serve                                    start, with every default
   wardround-collector user add zhang --role engineer           an account; prints a random password
   wardround-collector token create --node db1                  a one-time token for the node db1
+  wardround-collector doctor                                   what is wrong, and what to do
   wardround-collector node list                                who joined, who is silent, whose certificate ends
   wardround-collector client create --account noc -o noc       a certificate for a program, such as a NOC's
   wardround-collector check-config --config collector.toml     all faults of a file at once
@@ -52,6 +54,15 @@ enum Command {
     Serve,
     /// Check a configuration file and print all its faults
     CheckConfig,
+    /// Look at everything the collector stands on and say what to do
+    #[command(
+        after_help = "Asks the running daemon through its admin socket; reads the files of one that does not run, without changing them.\n\nExit status: 0 without a FAIL, 1 with one.\n\nExamples:\n  wardround-collector doctor\n  wardround-collector doctor --format json | jq '.[] | select(.verdict != \"OK\")'"
+    )]
+    Doctor {
+        /// text or json
+        #[arg(long, default_value = "text")]
+        format: table::Format,
+    },
     /// One-time join tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -96,6 +107,7 @@ impl Cli {
         match self.command {
             Command::Serve => crate::serve::run(&config()?),
             Command::CheckConfig => check_config::run(config()),
+            Command::Doctor { format } => doctor::run(config(), format),
             Command::Token(command) => command.run(&config()?),
             Command::Node(command) => command.run(&config()?),
             Command::Client(command) => command.run(&config()?),

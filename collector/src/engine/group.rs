@@ -3,7 +3,7 @@
 use super::fold::Fold;
 use super::record::{BatchRecord, EventRecord, GapRecord, OpenedRecord, Record, Source};
 use super::steady::Stamp;
-use collector_domain::{Act, ActRefused, Incident, Silence, SilenceRefused};
+use collector_domain::{Act, ActRefused, IncidentRevision, Silence, SilenceRefused};
 use collector_ingest::{Acks, Inbound, Open, Opened, Refusal, SessionId};
 use shared_model::{Batch, NodeIdentity, Seq, SeqRange};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// The answer to an act.
-pub(crate) type ActReply = oneshot::Sender<Result<Incident, ActRefused>>;
+pub(crate) type ActReply = oneshot::Sender<Result<IncidentRevision, ActRefused>>;
 
 /// The answer to a change of a silence.
 pub(crate) type SilenceReply = oneshot::Sender<Result<Silence, SilenceRefused>>;

@@ -13,6 +13,7 @@ mod record;
 mod recovery;
 mod registrar;
 mod replay;
+mod revisions;
 mod run;
 mod settings;
 mod source;

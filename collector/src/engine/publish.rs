@@ -1,21 +1,25 @@
 //! What the engine shows to everybody else: immutable snapshots, replaced after each group that changed something.
+//!
+//! An incident is copied when it changes, not when others do: a snapshot shares the others with the one before. Whoever
+//! waits for changes waits for [`Published::revisions`] and then compares snapshots, so that one that is slow costs nothing.
 
 use super::fold::Fold;
-use collector_domain::{Condition, Contract, Finding, Incident};
+use super::revisions::Revisions;
+use collector_domain::{
+    Condition, Contract, Finding, IncidentRevision, IncidentSet, IncidentState,
+};
 use collector_notify::Notifications;
-use shared_model::{NodeIdentity, Timestamp};
+use shared_model::{BootTime, NodeIdentity, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The latest snapshot. Readers hold an `Arc` and never wait for the engine.
-#[derive(Clone)]
-pub(crate) struct Published(Arc<watch::Sender<Arc<View>>>);
-
-impl Default for Published {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::default()))
-    }
+#[derive(Clone, Default)]
+pub(crate) struct Published {
+    view: watch::Sender<Arc<View>>,
+    revision: watch::Sender<u64>,
 }
 
 /// One snapshot.
@@ -23,10 +27,12 @@ impl Default for Published {
 pub(crate) struct View {
     /// The collector's steady time when it was made.
     pub(crate) now: Timestamp,
+    /// The time since boot when it was made; an old one means that the engine does not advance.
+    pub(crate) made: BootTime,
     /// The contract in force.
     pub(crate) contract: Contract,
     /// All incidents in memory.
-    pub(crate) incidents: Arc<Vec<Incident>>,
+    pub(crate) incidents: Arc<IncidentSet>,
     /// Streams of nodes that were ever heard, the newest of each node.
     pub(crate) nodes: Vec<NodeStatus>,
     /// Everything that is not clear.
@@ -58,32 +64,85 @@ pub(crate) struct Totals {
     pub(crate) sessions: u64,
     pub(crate) journal_bytes: u64,
     pub(crate) ledger_entries: u64,
+    /// How long the journal's fdatasync took, last and at most.
+    pub(crate) sync_last_us: u64,
+    pub(crate) sync_max_us: u64,
+    /// When the newest state file was written.
+    pub(crate) snapshot_made: Option<BootTime>,
+}
+
+impl Totals {
+    /// The journal was synced, which took `span`.
+    pub(super) fn synced(&mut self, span: Duration) {
+        self.sync_last_us = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        self.sync_max_us = self.sync_max_us.max(self.sync_last_us);
+    }
 }
 
 impl Published {
     /// The latest snapshot.
     pub(crate) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.0.borrow())
+        Arc::clone(&self.view.borrow())
     }
 
     /// Tells when the snapshot was replaced.
     pub(crate) fn changes(&self) -> watch::Receiver<Arc<View>> {
-        self.0.subscribe()
+        self.view.subscribe()
     }
 
-    /// Replaces the snapshot.
-    pub(crate) fn publish(&self, fold: &Fold, totals: Totals) {
+    /// The newest revision that is in the snapshot; wakes when there is a newer one.
+    pub(crate) fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// Replaces the snapshot, then tells of the revision.
+    pub(super) fn publish(
+        &self,
+        fold: &Fold,
+        totals: Totals,
+        revisions: &Revisions,
+        made: BootTime,
+    ) {
         let contract = fold.started.as_ref().map(|s| s.contract.clone()).unwrap_or_default();
         let view = View {
             now: fold.now,
+            made,
             contract,
-            incidents: Arc::new(fold.machine.incidents().values().cloned().collect()),
+            incidents: incidents(fold, &self.view().incidents, revisions),
             nodes: nodes(fold),
             findings: Arc::new(findings(fold)),
             notify: Arc::clone(&fold.notify),
             totals,
         };
-        self.0.send_replace(Arc::new(view));
+        let revision = view.incidents.revision;
+        self.view.send_replace(Arc::new(view));
+        self.revision.send_if_modified(|told| std::mem::replace(told, revision) != revision);
+    }
+}
+
+/// All incidents; those that are as they were `before` are shared with it, all of it when nothing changed.
+fn incidents(fold: &Fold, before: &Arc<IncidentSet>, revisions: &Revisions) -> Arc<IncidentSet> {
+    // Both are in ascending order of number, and an incident that was there once stays.
+    let mut held = before.incidents.iter().peekable();
+    let mut is_new = before.revision != revisions.newest();
+    let all = fold.machine.incidents().values().map(|incident| {
+        let revision = revisions.of(incident.id);
+        let held = held.next_if(|h| h.incident.id == incident.id);
+        // A closed incident is over; comparing years of them each second would be waste.
+        let same = |h: &&IncidentRevision| {
+            h.revision == revision
+                && (incident.state == IncidentState::Closed || *h.incident == *incident)
+        };
+        held.filter(same).cloned().unwrap_or_else(|| {
+            is_new = true;
+            IncidentRevision { revision, incident: Arc::new(incident.clone()) }
+        })
+    });
+    let incidents: Vec<IncidentRevision> = all.collect();
+    if is_new {
+        Arc::new(IncidentSet { revision: revisions.newest(), incidents })
+    } else {
+        Arc::clone(before)
     }
 }
 

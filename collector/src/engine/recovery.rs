@@ -4,6 +4,7 @@ use super::clock_watch::ClockWatch;
 use super::fold::Fold;
 use super::publish::{Published, Totals};
 use super::record::{Record, Started};
+use super::revisions::Revisions;
 use super::run::{Engine, Sink};
 use super::settings::Settings;
 use super::state_file;
@@ -74,11 +75,14 @@ pub(crate) fn open(
         needed: Lsn(0),
         version: ENGINE_VERSION,
         published: Published::default(),
+        revisions: Revisions::default(),
         totals: Totals::default(),
         snapshot_every: config.store.snapshot_every.get(),
     };
     engine.fold.bind_all(&mut engine.sink);
     replay(&mut engine, next, ledgered)?;
+    // Synced by the replay, so that all of it is seen.
+    engine.revisions = Revisions::read(&engine.ledger)?;
     engine.clock_watch = ClockWatch::new(collector, engine.fold.steady.last(&engine.boot_id));
     let started = Record::Started(Box::new(Started {
         stamp: Stamp { wall: engine.clock.wall(), boot: engine.clock.boot() },

@@ -5,11 +5,14 @@ use super::fold::{Fold, Folded, SampleSink};
 use super::group::{ActReply, Sessions, SilenceReply, Staged, Then, welcome};
 use super::publish::{Published, Totals};
 use super::record::Record;
+use super::revisions::Revisions;
 use super::settings::Settings;
 use super::state_file;
 use super::steady::Stamp;
 use anyhow::{Context, anyhow};
-use collector_domain::{Act, ActRefused, DeliveryReport, SeriesReader, SilenceChange};
+use collector_domain::{
+    Act, ActRefused, DeliveryReport, IncidentRevision, SeriesReader, SilenceChange,
+};
 use collector_ingest::{Inbound, Refusal};
 use collector_store::backup::{BackupError, Cut};
 use collector_store::ledger::{Hash, Ledger};
@@ -29,8 +32,8 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// What others ask of the engine.
 pub(crate) enum Command {
-    /// A person acts on an incident.
-    Act(Act, ActReply),
+    /// A person acts on an incident, if that is at the given revision still.
+    Act(Act, Option<u64>, ActReply),
     /// Take journal, kept states, ledger and, if asked, samples into a backup; answers the number and hash of the last ledger
     /// entry.
     Cut { cut: Cut, with_series: bool, reply: CutReply },
@@ -62,6 +65,7 @@ pub(crate) struct Engine {
     pub(super) needed: Lsn,
     pub(super) version: &'static str,
     pub(super) published: Published,
+    pub(super) revisions: Revisions,
     pub(super) totals: Totals,
     pub(super) snapshot_every: Duration,
 }
@@ -89,7 +93,7 @@ impl Engine {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut last_snapshot = self.clock.boot();
-        self.published.publish(&self.fold, self.totals);
+        self.publish();
         loop {
             sessions.begin(&self.fold);
             let mut staged = Vec::new();
@@ -101,8 +105,16 @@ impl Engine {
                     self.stage_tick(&mut staged);
                 }
                 command = commands.recv() => match command {
-                    // The asker may have hung up; what it was given is removed at the next cut or start.
-                    Some(Command::Cut { cut, with_series, reply }) => drop(reply.send(self.cut(cut, with_series))),
+                    // Whoever asked may have hung up; a cut that nobody takes is removed at the next one or at a start.
+                    Some(Command::Cut { cut, with_series, reply }) => {
+                        drop(reply.send(self.cut(cut, with_series)));
+                    }
+                    Some(Command::Act(act, expected, reply)) => {
+                        match self.changed_since(&act, expected) {
+                            Some(changed) => drop(reply.send(Err(changed))),
+                            None => staged.push(self.stage_act(act, reply)),
+                        }
+                    }
                     command => match command.and_then(|c| self.stage_command(c)) {
                         Some(command) => staged.push(command),
                         None => {
@@ -121,7 +133,7 @@ impl Engine {
             let changed = self.commit(staged)?;
             self.totals.sessions = sessions.count() as u64;
             if changed || tick {
-                self.published.publish(&self.fold, self.totals);
+                self.publish();
             }
             if tick && self.clock.boot().since(last_snapshot) >= self.snapshot_every {
                 last_snapshot = self.clock.boot();
@@ -142,19 +154,42 @@ impl Engine {
     fn stage_command(&self, command: Command) -> Option<Staged> {
         let stamp = self.stamp();
         let (record, then) = match command {
-            Command::Act(act, reply) => {
-                (Record::Acted { stamp, act: act.clone() }, Then::Answer(reply, act))
-            }
             Command::Silence(change, reply) => {
                 (Record::Silenced { stamp, change }, Then::AnswerSilence(reply))
             }
             Command::Delivered(report, noted) => {
                 (Record::Delivered { stamp, report }, Then::Noted(noted))
             }
-            // A cut is no record; it is answered where it comes.
-            Command::Cut { .. } | Command::Stop => return None,
+            // Acts and cuts are answered where they come.
+            Command::Act(..) | Command::Cut { .. } | Command::Stop => return None,
         };
         Some(Staged { record, decoded: None, then })
+    }
+
+    fn stage_act(&self, act: Act, reply: ActReply) -> Staged {
+        let record = Record::Acted { stamp: self.stamp(), act: act.clone() };
+        Staged { record, decoded: None, then: Then::Answer(reply, act) }
+    }
+
+    fn publish(&self) {
+        self.published.publish(&self.fold, self.totals, &self.revisions, self.clock.boot());
+    }
+
+    /// Why an act that was decided on a revision is refused. Nothing is journalled: the fold does not see it.
+    fn changed_since(&self, act: &Act, expected: Option<u64>) -> Option<ActRefused> {
+        let expected = expected?;
+        let id = act.incident();
+        if self.revisions.of(id) == expected {
+            return None;
+        }
+        let incident = self.fold.machine.incident(id)?;
+        let last = incident.notes.last();
+        Some(ActRefused::Changed {
+            incident: id,
+            state: incident.state.to_string(),
+            expected,
+            hint: last.map_or_else(String::new, |n| format!("{} by {} at {}", n.text, n.by, n.at)),
+        })
     }
 
     fn stage(
@@ -185,9 +220,11 @@ impl Engine {
             let lsn = self.journal.append(kind, &payload).context("append to the journal")?;
             first.get_or_insert(lsn);
         }
+        let before_sync = self.clock.boot();
         self.journal
             .sync()
             .context("sync the journal: stopping, since what is on disk is not certain any more")?;
+        self.totals.synced(self.clock.boot().since(before_sync));
         let mut lsn = first.unwrap_or(Lsn::FIRST);
         let mut entries = 0;
         let notify_before = Arc::clone(&self.fold.notify);
@@ -213,7 +250,8 @@ impl Engine {
 
     fn write_entries(&mut self, folded: &Folded) -> anyhow::Result<()> {
         for entry in &folded.entries {
-            self.ledger.append(entry).context("append to the ledger")?;
+            let stored = self.ledger.append(entry).context("append to the ledger")?;
+            self.revisions.note(stored.number, entry);
             tracing::info!(incident = %entry.incident, entry = ?entry.kind, "ledger");
         }
         Ok(())
@@ -230,7 +268,10 @@ impl Engine {
                         Some(refused) => Err(refused),
                         None => {
                             let incident = self.fold.machine.incident(act.incident()).cloned();
-                            incident.ok_or(ActRefused::Unknown(act.incident()))
+                            let revision = self.revisions.of(act.incident());
+                            incident
+                                .map(|i| IncidentRevision { revision, incident: Arc::new(i) })
+                                .ok_or(ActRefused::Unknown(act.incident()))
                         }
                     };
                     // The asker may have hung up; the act stands all the same.
@@ -306,6 +347,7 @@ impl Engine {
                 .drop_before(oldest.to.next())
                 .context("drop the oldest journal segment")?;
         }
+        self.totals.snapshot_made = Some(self.clock.boot());
         self.totals.journal_bytes = self.journal.bytes();
         self.totals.ledger_entries = self.ledger.len();
         for day in

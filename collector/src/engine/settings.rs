@@ -40,7 +40,6 @@ impl Settings {
 
     /// Wakes after each change, so that what was let in before is held against the settings again: a revoked node's session
     /// and a disabled account's calls end then. May wake without a change.
-    #[allow(dead_code, reason = "the sessions and services that end on it come next")]
     pub(crate) fn changed(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }

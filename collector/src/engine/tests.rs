@@ -3,7 +3,9 @@
 use super::clock_watch::{OFFSET, STEP};
 use super::fold::{Fold, SampleSink};
 use super::observed::{Observation, ObservedRecord};
+use super::publish::{Published, Totals};
 use super::record::{BatchRecord, EventRecord, OpenedRecord, Record, Source, Started};
+use super::revisions::Revisions;
 use super::state_file;
 use super::steady::Stamp;
 use collector_domain::{
@@ -320,4 +322,39 @@ fn observations_are_judged_like_samples() {
         entries.extend(run(&mut after, &mut sink, &records[cut..], cut));
         assert_eq!(entries, whole, "cut after record {cut}");
     }
+}
+
+/// Scenario: snapshots are published after nothing changed, after a value moved, and after a transition. Guarantees: the first
+/// shares everything, the second tells no revision, the third tells one that is the number of the last entry.
+#[test]
+fn snapshots_share_what_did_not_change() {
+    let pack = Arc::new(Pack::builtin().unwrap());
+    let records = story();
+    let acts: Vec<usize> =
+        (0..records.len()).filter(|&n| matches!(records[n], Record::Acted { .. })).collect();
+    let (mut fold, mut sink) = (fresh(&pack), Rows::default());
+    let (published, mut revisions) = (Published::default(), Revisions::default());
+    let mut told = published.revisions();
+    let mut number = 0;
+    let mut advance = |from: usize, to: usize| {
+        for entry in run(&mut fold, &mut sink, &records[from..to], from) {
+            number += 1;
+            revisions.note(number, &entry);
+        }
+        published.publish(&fold, Totals::default(), &revisions, BootTime::from_micros(1));
+        (Arc::clone(&published.view().incidents), number)
+    };
+    let (open, opened) = advance(0, acts[0]);
+    assert_eq!((open.revision, open.incidents.len()), (opened, 1));
+    assert_eq!(*told.borrow_and_update(), opened);
+    let (same, _) = advance(acts[0], acts[0]);
+    assert!(Arc::ptr_eq(&open, &same));
+    assert!(!told.has_changed().unwrap());
+    let (taken, acknowledged) = advance(acts[0], acts[0] + 1);
+    assert!(acknowledged > opened);
+    assert_eq!((taken.revision, taken.incidents[0].revision), (acknowledged, acknowledged));
+    assert!(told.has_changed().unwrap());
+    assert_eq!(taken.changed_after(opened).len(), 1);
+    assert!(taken.changed_after(acknowledged).is_empty());
+    assert!(open.incidents[0].acknowledged_by.is_none(), "a snapshot never changes");
 }

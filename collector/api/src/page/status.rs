@@ -3,7 +3,9 @@
 use super::html::Html;
 use super::{incidents, tables, words};
 use crate::{FindingView, NodeState, NodeView};
-use collector_domain::{Condition, Contract, Incident, IncidentState, Rule, Text};
+use collector_domain::{
+    Condition, Contract, Incident, IncidentRevision, IncidentState, Rule, Text,
+};
 use shared_model::{Level, Timestamp};
 
 /// Seconds until the browser loads the page again.
@@ -14,7 +16,7 @@ pub(crate) struct View<'a> {
     pub(crate) hospital: &'a Text,
     pub(crate) contract: &'a Contract,
     /// All incidents; closed ones are not shown.
-    pub(crate) incidents: &'a [Incident],
+    pub(crate) incidents: &'a [IncidentRevision],
     pub(crate) nodes: &'a [NodeView],
     pub(crate) findings: &'a [FindingView],
     pub(crate) rules: &'a [Rule],
@@ -30,7 +32,7 @@ pub(crate) struct View<'a> {
 
 /// Renders the page.
 pub(crate) fn status_page(view: &View<'_>) -> String {
-    let mut open: Vec<&Incident> = view.incidents.iter().collect();
+    let mut open: Vec<&Incident> = view.incidents.iter().map(|i| &**i).collect();
     open.retain(|incident| incident.state != IncidentState::Closed);
     // The most severe first; what waits for nobody any more last.
     open.sort_by_key(|i| (i.clocks.resolved.is_some(), i.level, i.clocks.resolution_due, i.id));

@@ -105,7 +105,7 @@ impl Actor {
 async fn perform(app: &App, actor: &Actor, act: Act) -> Result<Json<IncidentJson>, Problem> {
     let (incident, by) = (act.incident(), act.by().to_owned());
     let object = format!("{incident} {}", word(&act));
-    match app.desk.act(act).await {
+    match app.desk.act(act, None).await {
         Ok(changed) => {
             tracing::info!(account = by, %incident, state = %changed.state, "act");
             audit::done(app, actor.caller(), AuditAction::Act, &object).await;
@@ -131,7 +131,9 @@ fn word(act: &Act) -> &'static str {
 fn problem_of(error: &ActError) -> Problem {
     let code = match error {
         ActError::Refused(ActRefused::Unknown(_)) => Code::IncidentUnknown,
-        ActError::Refused(ActRefused::WrongState { .. }) => Code::WrongState,
+        ActError::Refused(ActRefused::WrongState { .. } | ActRefused::Changed { .. }) => {
+            Code::WrongState
+        }
         ActError::Refused(ActRefused::StillBreached { .. }) => Code::StillBreached,
         ActError::Refused(ActRefused::Missing(_)) => Code::Required,
         ActError::Unavailable(_) => Code::Unavailable,

@@ -2,22 +2,17 @@
 
 use crate::app::App;
 use crate::extract::{IncidentPath, Params};
+use crate::filter::{Filter, LIMIT_DEFAULT, LIMIT_MAX};
 use crate::json::{DeliveryJson, IncidentJson};
 use crate::problem::{Code, Problem};
 use axum::Json;
 use axum::extract::State;
-use collector_domain::{Incident, IncidentId, IncidentState};
+use collector_domain::{IncidentId, IncidentState};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Incidents on a page when the client does not say.
-const LIMIT_DEFAULT: usize = 100;
-
-/// Most incidents on a page: about 1 MiB of JSON.
-const LIMIT_MAX: usize = 500;
 
 /// All states, for parsing.
 const STATES: [IncidentState; 6] = [
@@ -71,13 +66,6 @@ pub(crate) struct Deliveries {
     deliveries: Vec<DeliveryJson>,
 }
 
-/// The parsed filters.
-struct Filter {
-    states: Option<Vec<IncidentState>>,
-    levels: Option<Vec<u8>>,
-    query: Query,
-}
-
 /// Lists incidents.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -91,13 +79,16 @@ pub(crate) async fn list(
         Some(text) => Some(text.parse().map_err(|_| invalid("cursor is not one of ours"))?),
         None => None,
     };
-    let filter = Filter::parse(query)?;
+    let filter = parse(query)?;
     let held = app.desk.incidents();
     let mut found = Found { before, limit, ..Found::default() };
-    held.iter().filter(|i| filter.matches(i)).for_each(|i| found.take(i.clone()));
+    held.incidents
+        .iter()
+        .filter(|i| filter.matches(i))
+        .for_each(|i| found.take((*i.incident).clone()));
     if is_more_archived(&held) {
         let archive = app.desk.archive();
-        let ids: BTreeSet<IncidentId> = held.iter().map(|i| i.id).collect();
+        let ids: BTreeSet<IncidentId> = held.incidents.iter().map(|i| i.id).collect();
         found = from_disk(move || {
             let mut take = |incident: Incident| {
                 if !ids.contains(&incident.id) && filter.matches(&incident) {
@@ -124,7 +115,7 @@ pub(crate) async fn show(
 ) -> Result<Json<IncidentJson>, Problem> {
     let held = app.desk.incidents();
     let (now, silences) = (app.desk.steady_now(), app.desk.silences());
-    if let Some(incident) = held.iter().find(|incident| incident.id == id) {
+    if let Some(incident) = held.incidents.iter().find(|incident| incident.id == id) {
         return Ok(Json(IncidentJson::of(incident, now, &silences)));
     }
     let archive = app.desk.archive();
@@ -142,7 +133,7 @@ pub(crate) async fn deliveries(
     State(app): State<Arc<App>>,
     IncidentPath(id): IncidentPath,
 ) -> Result<Json<Deliveries>, Problem> {
-    if !app.desk.incidents().iter().any(|incident| incident.id == id) {
+    if !app.desk.incidents().incidents.iter().any(|incident| incident.id == id) {
         return Err(unknown(id));
     }
     let deliveries = app.desk.deliveries(id).iter().map(Into::into).collect();
@@ -154,9 +145,9 @@ fn unknown(id: IncidentId) -> Problem {
 }
 
 /// Whether there are incidents that are not in memory: numbers are dense from 1.
-fn is_more_archived(held: &[Incident]) -> bool {
-    let newest = held.iter().map(|i| i.id.0).max().unwrap_or(0);
-    held.len() as u64 != newest
+fn is_more_archived(held: &IncidentSet) -> bool {
+    let newest = held.incidents.last().map_or(0, |i| i.id.0);
+    held.incidents.len() as u64 != newest
 }
 
 /// Reads the archive off the server's own threads.
@@ -198,40 +189,26 @@ impl Found {
     }
 }
 
-impl Filter {
-    fn parse(query: Query) -> Result<Self, Problem> {
-        let state = |word: &str| {
-            let found = STATES.into_iter().find(|s| s.to_string() == word);
-            found.ok_or_else(|| {
-                invalid(
-                    "state is a list of open, acknowledged, resolved, verifying, watching, closed",
-                )
-            })
-        };
-        let level = |word: &str| match word.parse() {
-            Ok(number @ 1..=4) => Ok(number),
-            _ => Err(invalid("level is a list of 1, 2, 3, 4")),
-        };
-        Ok(Self {
-            states: list_of(query.state.as_deref(), state)?,
-            levels: list_of(query.level.as_deref(), level)?,
-            query,
+fn parse(query: Query) -> Result<Filter, Problem> {
+    let state = |word: &str| {
+        let found = STATES.into_iter().find(|s| s.to_string() == word);
+        found.ok_or_else(|| {
+            invalid("state is a list of open, acknowledged, resolved, verifying, watching, closed")
         })
-    }
-
-    fn matches(&self, incident: &Incident) -> bool {
-        let label = |name, wanted: &Option<String>| {
-            wanted.as_deref().is_none_or(|w| incident.subject.get(name) == Some(w))
-        };
-        let text = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|w| w == is);
-        self.states.as_ref().is_none_or(|s| s.contains(&incident.state))
-            && self.levels.as_ref().is_none_or(|l| l.contains(&incident.level.number()))
-            && text(&self.query.cause, &incident.cause)
-            && text(&self.query.clause, incident.clause.as_str())
-            && label("host", &self.query.host)
-            && label("instance", &self.query.instance)
-            && self.query.late.is_none_or(|late| late == incident.late)
-    }
+    };
+    let level = |word: &str| match word.parse() {
+        Ok(number @ 1..=4) => Ok(number),
+        _ => Err(invalid("level is a list of 1, 2, 3, 4")),
+    };
+    Ok(Filter {
+        states: list_of(query.state.as_deref(), state)?,
+        levels: list_of(query.level.as_deref(), level)?,
+        cause: query.cause,
+        clause: query.clause,
+        host: query.host,
+        instance: query.instance,
+        late: query.late,
+    })
 }
 
 fn list_of<T>(

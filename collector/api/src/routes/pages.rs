@@ -39,7 +39,7 @@ pub(crate) async fn status(
     Html(status_page(&View {
         hospital: &hospital,
         contract: &desk.contract(),
-        incidents: &desk.incidents(),
+        incidents: &desk.incidents().incidents,
         nodes: &desk.nodes(),
         findings: &desk.findings(),
         rules: &desk.rules(),

@@ -6,12 +6,13 @@ use collector_api::{
 };
 use collector_domain::{
     Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Delivery,
-    Incident, IncidentId, IncidentState, Judgement, LevelChange, Link, Matcher, Note, Role, Rule,
-    SeriesData, SeriesReader, Silence, SilenceChange, Text, Tier,
+    Incident, IncidentId, IncidentRevision, IncidentSet, IncidentState, Judgement, LevelChange,
+    Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Silence, SilenceChange, Text, Tier,
 };
 use collector_notify::Notifications;
-use shared_model::{Labels, Level, NodeIdentity, Timestamp};
+use shared_model::{AccountIdentity, Labels, Level, NodeIdentity, Timestamp};
 use std::sync::{Arc, Mutex, OnceLock};
+use tokio::sync::watch;
 
 /// Password of every account of the double.
 pub(crate) const PASSWORD: &str = "twelve or more";
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) contract: Contract,
     pub(crate) accounts: Vec<Account>,
     pub(crate) ready: Result<(), String>,
+    pub(crate) revisions: watch::Sender<u64>,
+    pub(crate) access: watch::Sender<()>,
     pub(crate) takes_acts: bool,
     /// Acts never finish.
     pub(crate) stalls: bool,
@@ -56,7 +59,7 @@ pub(crate) struct Double(pub(crate) Mutex<State>, pub(crate) Arc<Audited>);
 
 /// What the audit log was told.
 #[derive(Default)]
-pub(crate) struct Audited(Mutex<Vec<AuditEvent>>);
+pub(crate) struct Audited(pub(crate) Mutex<Vec<AuditEvent>>);
 
 impl Auditor for Audited {
     fn note(&self, event: AuditEvent) {
@@ -255,6 +258,8 @@ impl Default for State {
             contract: Contract::default(),
             accounts: ROLES.map(account).to_vec(),
             ready: Ok(()),
+            revisions: watch::Sender::new(9),
+            access: watch::Sender::new(()),
             takes_acts: true,
             stalls: false,
             acts: vec![],
@@ -278,8 +283,14 @@ impl Desk for Double {
         self.read(|s| s.contract.clone())
     }
 
-    fn incidents(&self) -> Arc<Vec<Incident>> {
-        Arc::new(self.read(|s| s.incidents.clone()))
+    fn incidents(&self) -> Arc<IncidentSet> {
+        let all = self.read(|s| s.incidents.clone());
+        let incidents = all.into_iter().map(at_some_revision).collect();
+        Arc::new(IncidentSet { revision: 9, incidents })
+    }
+
+    fn revisions(&self) -> watch::Receiver<u64> {
+        self.read(|s| s.revisions.subscribe())
     }
 
     fn archive(&self) -> Arc<dyn Archive> {
@@ -298,14 +309,14 @@ impl Desk for Double {
         self.read(|s| s.rules.clone()).into()
     }
 
-    fn act(&self, act: Act) -> ActFuture<'_> {
+    fn act(&self, act: Act, _expected: Option<u64>) -> ActFuture<'_> {
         let mut state = self.0.lock().unwrap();
         if state.stalls {
             return Box::pin(std::future::pending());
         }
         let result = perform(&mut state, &act);
         state.acts.push(act);
-        Box::pin(async { result })
+        Box::pin(async { result.map(at_some_revision) })
     }
 
     fn silences(&self) -> Vec<Silence> {
@@ -332,6 +343,15 @@ impl Desk for Double {
 
     fn account(&self, name: &str) -> Option<Account> {
         self.read(|s| s.accounts.iter().find(|a| a.name == name).cloned())
+    }
+
+    fn client(&self, identity: &AccountIdentity, _cert_serial: &str) -> Result<Role, String> {
+        let account = self.account(identity.account());
+        account.map(|a| a.role).ok_or_else(|| "its account does not exist".to_owned())
+    }
+
+    fn access_changes(&self) -> watch::Receiver<()> {
+        self.read(|s| s.access.subscribe())
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -364,6 +384,10 @@ impl Desk for Double {
         views.truncate(usize::try_from(limit).unwrap());
         Box::pin(async { Ok(views) })
     }
+}
+
+fn at_some_revision(incident: Incident) -> IncidentRevision {
+    IncidentRevision { revision: incident.id.0, incident: Arc::new(incident) }
 }
 
 fn perform(state: &mut State, act: &Act) -> Result<Incident, ActError> {

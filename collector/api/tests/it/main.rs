@@ -12,6 +12,7 @@ mod client;
 mod desk;
 mod limits;
 mod metrics;
+mod noc;
 mod page;
 mod prometheus;
 mod reads;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::json::Countdown;
 use crate::{NodeState, NodeView, SelfMetric, SelfMetricKind};
-use collector_domain::{Condition, Incident, IncidentState};
+use collector_domain::{Condition, Incident, IncidentRevision, IncidentState};
 use shared_model::{Labels, Level, Timestamp};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub(super) fn all(app: &App) -> Vec<SelfMetric> {
     let desk = &app.desk;
     let incidents = desk.incidents();
     let mut families = own(app);
-    families.extend(of_incidents(&incidents, desk.steady_now()));
+    families.extend(of_incidents(&incidents.incidents, desk.steady_now()));
     families.extend(of_nodes(&desk.nodes()));
     families.extend(desk.self_metrics());
     let mut by_name: BTreeMap<String, SelfMetric> = BTreeMap::new();
@@ -67,10 +67,10 @@ fn own(app: &App) -> Vec<SelfMetric> {
     ]
 }
 
-fn of_incidents(incidents: &[Incident], now: Timestamp) -> Vec<SelfMetric> {
+fn of_incidents(incidents: &[IncidentRevision], now: Timestamp) -> Vec<SelfMetric> {
     let mut response = Values::new();
     let mut resolution = Values::new();
-    let mut sorted: Vec<&Incident> = incidents.iter().collect();
+    let mut sorted: Vec<&Incident> = incidents.iter().map(|i| &**i).collect();
     sorted.sort_by_key(|incident| incident.id);
     for incident in sorted {
         let left = Countdown::of(incident, now);
@@ -104,7 +104,7 @@ fn of_incidents(incidents: &[Incident], now: Timestamp) -> Vec<SelfMetric> {
     ]
 }
 
-fn by_state(incidents: &[Incident]) -> Values {
+fn by_state(incidents: &[IncidentRevision]) -> Values {
     use IncidentState::{Acknowledged, Closed, Open, Resolved, Verifying, Watching};
     let mut values = Values::new();
     for level in [Level::One, Level::Two, Level::Three, Level::Four] {
@@ -117,7 +117,7 @@ fn by_state(incidents: &[Incident]) -> Values {
     values
 }
 
-fn by_cause(incidents: &[Incident]) -> Values {
+fn by_cause(incidents: &[IncidentRevision]) -> Values {
     let mut counts: BTreeMap<(Level, &str), f64> = BTreeMap::new();
     for incident in incidents {
         let opened_at = incident.levels.first().map_or(incident.level, |l| l.level);
