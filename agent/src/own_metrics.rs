@@ -62,6 +62,14 @@ static REFUSED: Metric = Metric {
     source: "the agent's batcher",
 };
 
+static DEGRADED: Metric = Metric {
+    name: "wardround_spool_degraded",
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    help: "1 while the spool cannot write to its disk and keeps records in memory.",
+    source: "the agent's spool",
+};
+
 /// Memory pages of x86_64 have 4 KiB (`arch/x86/include/asm/page_types.h`).
 const PAGE_BYTES: f64 = 4_096.0;
 
@@ -97,6 +105,7 @@ impl OwnMetrics {
         sink.put(&CONNECTED, &[], f64::from(u8::from(status.connected)));
         sink.put(&SPOOL_BYTES, &[], status.spool_bytes as f64);
         sink.put(&UNACKNOWLEDGED, &[], status.unacked as f64);
+        sink.put(&DEGRADED, &[], f64::from(u8::from(status.degraded.is_some())));
         if let Some(micros) = status.clock_offset_us {
             sink.put(&CLOCK_OFFSET, &[], micros as f64 / 1e6);
         }

@@ -10,7 +10,9 @@
 mod clocks;
 mod configuration;
 mod cut;
+mod doctor;
 mod faults;
+mod fsync;
 mod kills;
 mod noc;
 mod refusals;

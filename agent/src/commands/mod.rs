@@ -1,9 +1,11 @@
 //! The command line.
 
 mod check_config;
+mod doctor;
 mod join;
 mod probe;
 mod run;
+mod spool;
 
 use crate::config::Config;
 use anyhow::Context;
@@ -33,6 +35,8 @@ Examples:
   wardround-agent run                                  until SIGTERM or SIGINT
   wardround-agent probe                                read once and print
   wardround-agent probe cpu postgres --format json     only these, as JSON
+  wardround-agent doctor                               is everything there that this node needs?
+  wardround-agent spool dump --since 2026-11-25T08:00:00Z   readings kept on this node
   wardround-agent check-config --config agent.toml     all faults at once
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
@@ -49,6 +53,11 @@ enum Command {
     /// Check a configuration file and print all its faults
     #[command(after_help = check_config::HELP)]
     CheckConfig,
+    /// Check one by one what this node needs, and say what to do about it
+    Doctor(doctor::DoctorArgs),
+    /// Look into what is kept on disk for the collector; needs no network
+    #[command(subcommand, after_help = spool::HELP)]
+    Spool(spool::SpoolCommand),
     /// Print the completion script of a shell
     #[command(
         after_help = "Example:\n  wardround-agent completion bash > /etc/bash_completion.d/wardround-agent"
@@ -67,6 +76,8 @@ impl Cli {
             Command::Join(join) => join.run(&config()?),
             Command::Run => run::run(&config()?),
             Command::Probe(probe) => return probe.run(&config()?),
+            Command::Doctor(doctor) => return doctor.run(self.config.as_deref()),
+            Command::Spool(spool) => spool.run(&config()?),
             Command::CheckConfig => check_config::run(&config()?),
             Command::Completion { shell } => {
                 let mut script = Vec::new();

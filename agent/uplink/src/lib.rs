@@ -19,7 +19,7 @@ mod uplink;
 
 pub use enroll::{EnrollError, Joined, join, renew};
 pub use host::read_boot_id;
-pub use link::LinkError;
+pub use link::{LinkError, reach};
 pub use spool::{OfferError, SpoolError, SpoolLimits};
 pub use task::{UplinkTask, start};
 pub use uplink::{Uplink, UplinkConfig, UplinkStatus};

@@ -125,6 +125,12 @@ pub(crate) async fn connect(address: &str, tls: Arc<ClientConfig>) -> Result<Cha
     channel.map_err(|e| LinkError::Lost(chain(&e)))
 }
 
+/// Whether the collector at `host:port` can be reached, and proves that it belongs to the authority this node trusts. Opens
+/// no session, so that a running agent keeps its own.
+pub async fn reach(address: &str, tls: Arc<ClientConfig>) -> Result<(), LinkError> {
+    connect(address, tls).await.map(drop)
+}
+
 /// What a failed handshake means.
 fn tls_failure(address: &str, error: std::io::Error) -> LinkError {
     let address = address.to_owned();

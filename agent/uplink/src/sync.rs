@@ -82,5 +82,9 @@ fn run(shared: &Shared, orders: &Receiver<Order>) {
 fn sync(shared: &Shared) -> Result<(), SpoolError> {
     // The spool is not held while the disk works.
     let work = shared.lock().spool.prepare_sync()?;
-    work.run()
+    let synced = work.run();
+    let mut state = shared.lock();
+    state.spool.synced(synced.as_ref().map(|()| ()).map_err(|error| chain(error)));
+    shared.tell_health(&mut state);
+    synced
 }

@@ -1,12 +1,15 @@
 //! The uplink's handle: where the daemon hands over its rounds.
 
 use crate::clock_offset::Exchange;
+use crate::link::chain;
 use crate::outage::Outage;
 use crate::spool::{BatchRecord, OfferError, Spool, SpoolError, SpoolLimits};
 use crate::sync::Order;
 use proto::{BodyEncoder, ClockReading, wire};
 use rustls::ClientConfig;
-use shared_model::{Batch, Catalog, Clock, Event, NodeIdentity, Seq, Timestamp};
+use shared_model::{
+    Batch, BootTime, Catalog, Clock, Event, EventContent, NodeIdentity, Seq, Timestamp,
+};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -41,6 +44,8 @@ pub struct UplinkStatus {
     pub next_seq: Seq,
     /// Records that are not confirmed.
     pub unacked: u64,
+    /// Why the spool is not on its disk; `None` while all is well.
+    pub degraded: Option<String>,
     /// Collector's wall clock minus the node's in this session, microseconds.
     pub clock_offset_us: Option<i64>,
     /// Why there is no session, or why the last one ended.
@@ -77,6 +82,8 @@ pub(crate) struct State {
     pub(crate) offset: Option<Exchange>,
     pub(crate) last_failure: Option<String>,
     pub(crate) outage: Outage,
+    /// Since when the spool has not been on its disk.
+    degraded_since: Option<BootTime>,
 }
 
 impl Uplink {
@@ -108,6 +115,7 @@ impl Uplink {
         let first = times.clone().min().unwrap_or(self.0.clock.wall());
         let last = times.max().unwrap_or(first);
         let seq = spool.push(BatchRecord { generation: batch.generation, first, last, body })?;
+        self.0.tell_health(&mut state);
         drop(state);
         self.0.bell.notify_one();
         if is_due {
@@ -121,7 +129,10 @@ impl Uplink {
     /// # Errors
     /// [`SpoolError`]: the event is lost.
     pub fn event(&self, event: Event) -> Result<Seq, SpoolError> {
-        let seq = self.0.lock().spool.push_event(event)?;
+        let mut state = self.0.lock();
+        let seq = state.spool.push_event(event)?;
+        self.0.tell_health(&mut state);
+        drop(state);
         self.0.bell.notify_one();
         self.0.urgent.store(true, Ordering::Release);
         // A full place means that an order waits already; whoever takes it sees that it is urgent.
@@ -153,6 +164,7 @@ impl Uplink {
             spool_bytes: state.spool.bytes(),
             next_seq: state.spool.next(),
             unacked: state.spool.spooled().count(),
+            degraded: state.spool.degraded().map(str::to_owned),
             clock_offset_us: state.offset.map(|exchange| exchange.offset_us),
             last_failure: state.last_failure.clone(),
         }
@@ -178,6 +190,7 @@ impl Shared {
             offset: None,
             last_failure: None,
             outage: Outage::default(),
+            degraded_since: None,
         };
         let synced = AtomicBool::new(false);
         let (bell, urgent) = (Notify::new(), AtomicBool::new(false));
@@ -199,6 +212,27 @@ impl Shared {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells when the disk stops taking the spool, and when it does so again.
+    pub(crate) fn tell_health(&self, state: &mut State) {
+        let (at, boot) = (self.clock.wall(), self.clock.boot());
+        let content = match (state.spool.degraded(), state.degraded_since) {
+            (Some(reason), None) => {
+                let reason = reason.into();
+                state.degraded_since = Some(boot);
+                EventContent::SpoolDegraded { reason }
+            }
+            (None, Some(since)) => {
+                state.degraded_since = None;
+                EventContent::SpoolRestored { degraded: boot.since(since) }
+            }
+            _ => return,
+        };
+        let told = state.spool.push_event(Event { at, boot, key: "spool".into(), content });
+        if let Err(error) = told {
+            tracing::error!(error = chain(&error), "the spool's health could not be told");
+        }
     }
 
     /// The node's clocks now.

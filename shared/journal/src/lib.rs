@@ -54,6 +54,8 @@ mod damage;
 mod faults;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod spans;
 
 pub use error::JournalError;
 pub use io::{Disk, Io};

@@ -57,8 +57,7 @@ impl Outbox {
                 self.reader = None;
                 return Ok(None);
             };
-            let recent = state.spool.recent(seq).cloned();
-            let record = match recent {
+            let record = match state.spool.at_hand(seq) {
                 Some(record) => {
                     drop(state);
                     record

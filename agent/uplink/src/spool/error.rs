@@ -47,6 +47,9 @@ pub enum SpoolError {
     /// The thread that syncs could not be started.
     #[error("start the spool's thread")]
     Thread(#[source] std::io::Error),
+    /// The disk does not take what waits in memory.
+    #[error("what waits in memory cannot be written: {0}")]
+    Degraded(String),
     /// The decoder could not be made.
     #[error("prepare the batch decoder")]
     Decoder(#[source] DecodeError),

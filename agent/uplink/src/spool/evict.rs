@@ -1,33 +1,46 @@
 //! Losing the oldest records when there is no room, never without saying so.
 
 use super::record::clip;
-use super::{Missed, Record, Spool, space};
+use super::{Record, Spool, reserve, space};
 use shared_journal::{Item, Lsn};
 use shared_model::{Gap, GapReason, Seq, SeqRange, Timestamp};
 
 impl Spool {
-    /// Drops the oldest segments until `incoming` bytes fit the limits, or only the active segment is left.
+    /// Drops the oldest segments until `incoming` bytes fit what batches may take, or only the active segment is left.
     pub(super) fn make_room(&mut self, incoming: u64) {
         loop {
-            let used = self.log.bytes();
-            let allowed = space::allowed_bytes(self.limits, (self.space)(), used);
-            if used + incoming <= allowed || !self.evict() {
+            let allowed = space::allowed_bytes(self.limits, (self.space)(), self.bytes());
+            let room = allowed - allowed / reserve::SHARE;
+            if self.log.bytes() + incoming <= room || !self.evict() {
                 return;
             }
         }
     }
 
+    /// Drops the oldest events when there are more of them than the reserve takes; those that are not in the log either
+    /// are declared lost, and what they declared is declared anew.
+    pub(super) fn trim_reserve(&mut self) {
+        for (seq, gap) in self.reserve.evict() {
+            if seq.0 < self.log.first().0 && !self.settled.contains(seq) {
+                self.owed.extend(gap);
+                self.declare(SeqRange { from: seq, to: seq }, GapReason::Budget, None);
+            }
+        }
+    }
+
     /// Drops the oldest segment; the loss of what was not settled in it is written first, so that a crash in between
-    /// leaves both rather than neither. `false` when only the active segment is left.
+    /// leaves both rather than neither. `false` when only the active segment is left, or the disk takes nothing.
     pub(super) fn evict(&mut self) -> bool {
-        let Some(range) = self.log.over_budget() else {
+        let Some(range) = self.log.over_budget().filter(|_| self.memory.is_none()) else {
             return false;
         };
-        let range = SeqRange { from: Seq(range.from.0), to: Seq(range.to.0) };
-        self.declare_evicted(range);
+        self.declare_evicted(SeqRange { from: Seq(range.from.0), to: Seq(range.to.0) });
         self.write_owed();
+        if self.memory.is_some() {
+            return false;
+        }
         // Noted before the removal is, so that the declaration is on disk first.
-        let noted = self.log.sync();
+        let noted = self.reserve.sync().and_then(|()| self.log.sync());
         let evicted = noted.and_then(|()| self.log.evict_oldest());
         if let Err(error) = &evicted {
             tracing::warn!(%error, "the oldest segment of the spool cannot be removed");
@@ -41,7 +54,8 @@ impl Spool {
     fn declare_evicted(&mut self, segment: SeqRange) {
         let (mut losses, times) = self.contents(segment);
         let (first, last) = times.unzip();
-        for lost in self.unsettled(segment) {
+        // Declared losses are written anew, joined, and their old numbers go with the rest.
+        for lost in self.losable(segment, true) {
             tracing::warn!(%lost, "no room in the spool: the oldest records are dropped");
             losses.push(Gap { lost, reason: GapReason::Budget, first, last });
             self.settled.insert_range(lost);
@@ -53,12 +67,12 @@ impl Spool {
         self.owed.extend(losses);
     }
 
-    /// On a disk without room: drops the oldest segment at once, even before its loss can be written.
+    /// On a disk without room: drops the oldest segment at once, before its loss can be written. Should the process die
+    /// before it is, the next start finds the numbers missing and asks the collector for them.
     pub(super) fn free_now(&mut self) -> bool {
-        if !self.evict() && self.log.evict_oldest().is_err() {
-            return false;
-        }
-        self.lazy.sync().is_ok()
+        let Some(range) = self.log.over_budget() else { return false };
+        self.declare_evicted(SeqRange { from: Seq(range.from.0), to: Seq(range.to.0) });
+        matches!(self.log.evict_oldest(), Ok(Some(_))) && self.lazy.sync().is_ok()
     }
 
     /// The unsettled declarations in a range, and the times its unsettled batches span.
@@ -85,37 +99,21 @@ impl Spool {
         (gaps, times)
     }
 
-    /// Writes the losses that are owed; what cannot be written stays owed.
+    /// Writes the losses that are owed, unless the disk takes nothing: then they stay owed, and grow.
     pub(super) fn write_owed(&mut self) {
-        while let Some(gap) = self.owed.first() {
-            let record = Record::Gap(gap.clone());
-            let (kind, payload) = record.encode();
-            let Ok(lsn) = self.log.append(kind, &payload) else { return };
+        self.restore();
+        while self.memory.is_none()
+            && let Some(gap) = self.owed.first().cloned()
+        {
+            let Ok(seq) = self.append(Record::Gap(gap)) else { return };
             let gap = self.owed.remove(0);
-            let seq = Seq(lsn.0);
             if gap.reason == GapReason::Budget {
                 self.declared.retain(|(_, earlier)| {
                     clip(earlier.lost, gap.lost.from, gap.lost.to) != Some(earlier.lost)
                 });
                 self.declared.push((seq, gap));
             }
-            self.remember(seq, record);
-            if let Err(error) = self.log.flush() {
-                tracing::warn!(%error, "a declared loss waits for the disk");
-            }
         }
-    }
-
-    /// Gives numbers to the batches that could get none, so that their loss can be declared.
-    pub(super) fn number_missed(&mut self) {
-        let Some(Missed { count, first, last }) = self.missed else { return };
-        let from = self.log.next();
-        if self.log.skip_to(Lsn(from.0 + count)).is_err() {
-            return;
-        }
-        self.missed = None;
-        let lost = SeqRange { from: Seq(from.0), to: Seq(from.0 + count - 1) };
-        self.declare(lost, GapReason::Budget, Some((first, last)));
     }
 }
 

@@ -6,6 +6,7 @@
 //! durable than the loss.
 
 use shared_journal::Io;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ pub(crate) struct LazySync {
 struct Pending {
     /// At most one per segment begun since the last sync, and the active one.
     files: Vec<File>,
-    dir: Option<PathBuf>,
+    /// Folders in which names changed: the log and the reserve.
+    dirs: BTreeSet<PathBuf>,
     /// To be removed after the next sync.
     removals: Vec<PathBuf>,
     /// To be removed after the sync that runs.
@@ -38,11 +40,11 @@ impl LazySync {
     /// Syncs and removes all that was noted so far; blocks. A sync that failed is not tried again, because a repeated one
     /// may answer success without having written anything; what should be removed then stays until the next.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        let (files, dir) = {
+        let (files, dirs) = {
             let mut pending = self.lock();
             let removals = std::mem::take(&mut pending.removals);
             pending.doomed.extend(removals);
-            (std::mem::take(&mut pending.files), pending.dir.take())
+            (std::mem::take(&mut pending.files), std::mem::take(&mut pending.dirs))
         };
         let mut result = Ok(());
         for file in files {
@@ -60,7 +62,10 @@ impl LazySync {
                 }
             }
         }
-        dir.map_or(Ok(()), |dir| self.io.sync_dir(&dir)).and(result)
+        for dir in dirs {
+            result = result.and(self.io.sync_dir(&dir));
+        }
+        result
     }
 
     /// Whether a file is to be removed.
@@ -93,7 +98,7 @@ impl Io for LazySync {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.lock().dir = Some(dir.to_owned());
+        self.lock().dirs.insert(dir.to_owned());
         Ok(())
     }
 

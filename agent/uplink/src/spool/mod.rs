@@ -6,18 +6,25 @@
 //! were promised are skipped and declared lost.
 
 mod catalog_file;
+mod disk;
 mod dump;
 mod error;
 mod evict;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod full_disk;
 mod lazy_sync;
+mod memory;
 mod open;
 mod record;
+mod reserve;
 mod space;
 mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use dump::{SpoolItem, SpoolSummary, dump, read_catalog, summary};
+pub use dump::{SpoolItem, SpoolSummary, dump, read_catalog, reason, summary};
 pub use error::{OfferError, SpoolError};
 pub use space::{Space, SpoolLimits};
 
@@ -28,12 +35,17 @@ pub(crate) use record::{BatchRecord, Record};
 pub(crate) use space::space_of;
 pub(crate) use stream::sixteen;
 
+use memory::Memory;
+use proto::limits::MAX_RANGES;
 use proto::{CatalogDigest, CatalogVersion, StreamId, catalog_digest, wire};
 use record::clip;
+use reserve::Reserve;
 use shared_journal::{Item, JournalError, Log, Lsn, Reader};
 use shared_model::{Catalog, Event, Gap, GapReason, Seq, SeqRange, SeqSet, Timestamp};
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use stream::{RESERVE, Stream};
 
 /// Records kept in memory so that the live path never reads the disk: some seconds of rounds, far more than a round trip
@@ -47,6 +59,7 @@ const RECENT_BYTES: usize = 512 << 10;
 pub(crate) struct Spool {
     dir: PathBuf,
     log: Log,
+    reserve: Reserve,
     lazy: LazySync,
     limits: SpoolLimits,
     space: SpaceProbe,
@@ -64,39 +77,32 @@ pub(crate) struct Spool {
     owed: Vec<Gap>,
     /// Losses for want of room that were written since the spool was opened and are not confirmed, with their numbers.
     declared: Vec<(Seq, Gap)>,
-    /// Batches that could not even get a number.
-    missed: Option<Missed>,
+    /// Records that wait while the disk takes none.
+    memory: Option<Memory>,
+    /// What the kernel said when the last sync failed.
+    sync_failure: Option<String>,
+    /// No number from here on is promised on disk.
+    promised: Arc<AtomicU64>,
+    /// Numbers that are neither here nor declared lost: confirmed before this start, or evicted just before a crash. The
+    /// collector knows which.
+    unaccounted: SeqSet,
     /// The next number when the spool was opened, until the collector has said what it holds.
     unconfirmed_from: Option<Seq>,
 }
 
-/// Batches that were lost before they had a number.
-struct Missed {
-    count: u64,
-    first: Timestamp,
-    last: Timestamp,
-}
-
 impl Spool {
-    /// Takes a batch and gives it its number. When this returns the batch is in the file, or, on a full disk, at least
-    /// in memory.
+    /// Takes a batch and gives it its number. When this returns the batch is in the file, or, while the disk takes
+    /// nothing, in memory.
     pub(crate) fn push(&mut self, batch: BatchRecord) -> Result<Seq, SpoolError> {
-        self.number_missed();
         self.write_owed();
         self.make_room(batch.body.zbody.len() as u64);
-        let (first, last) = (batch.first, batch.last);
-        let pushed = self.append(Record::Batch(batch));
-        if pushed.is_err() {
-            let missed = self.missed.get_or_insert(Missed { count: 0, first, last });
-            (missed.count, missed.last) = (missed.count + 1, last);
-        }
-        pushed
+        self.append(Record::Batch(batch))
     }
 
     /// Takes an event and gives it its number, as [`Spool::push`] does for a batch.
     pub(crate) fn push_event(&mut self, event: Event) -> Result<Seq, SpoolError> {
-        self.number_missed();
         self.write_owed();
+        self.trim_reserve();
         self.append(Record::Event(event))
     }
 
@@ -111,6 +117,10 @@ impl Spool {
             self.recent_bytes -= record.bytes();
             self.recent.pop_front();
         }
+        if let Some(memory) = &mut self.memory {
+            memory.settle(&self.settled);
+        }
+        self.reserve.settle(&self.settled)?;
         let keep_from = self.next_unsettled(Seq(1)).unwrap_or(self.next());
         self.log.drop_before(Lsn(keep_from.0))?;
         Ok(())
@@ -127,31 +137,58 @@ impl Spool {
         {
             self.renumber(from, max)?;
         }
+        self.account_for(held);
         self.ack(held)
+    }
+
+    /// Declares lost what is neither here nor with the collector. A set as long as it may be was cut short: nothing is
+    /// known of what lies above it.
+    fn account_for(&mut self, held: &SeqSet) {
+        let known_to = held.max().filter(|_| held.ranges().len() >= MAX_RANGES);
+        for range in std::mem::take(&mut self.unaccounted).ranges() {
+            for lost in without(*range, held) {
+                if known_to.is_none_or(|max| lost.to <= max) {
+                    tracing::warn!(%lost, "records that neither the spool nor the collector has are declared lost");
+                    let (reason, first, last) = (GapReason::Budget, None, None);
+                    self.owed.push(Gap { lost, reason, first, last });
+                }
+            }
+        }
+        self.write_owed();
     }
 
     /// Gives the records from `from` on new numbers above `held`.
     fn renumber(&mut self, from: Seq, held: Seq) -> Result<(), SpoolError> {
-        self.log.flush()?;
+        self.restore();
         let old_next = self.next();
         tracing::warn!(
             %from, %held,
             "the collector holds numbers this spool has just given out: a loss of power took records from the disk; numbering anew"
         );
-        if held >= old_next {
-            self.log.skip_to(Lsn(held.0).next())?;
+        let above = Seq(held.0.max(old_next.0 - 1) + 1);
+        match &mut self.memory {
+            Some(memory) => memory.next = above,
+            None => self.log.skip_to(Lsn(above.0))?,
         }
+        let waiting = self.memory.as_ref().map(Memory::numbers).unwrap_or_default();
         let mut reader = self.log.reader(Lsn(from.0));
         while Seq(reader.position().0) < old_next
             && let Some(item) = reader.next().transpose()?
         {
-            if let Item::Record { kind, payload, .. } = item
+            if let Item::Record { lsn, kind, payload } = item
+                && !waiting.contains(&Seq(lsn.0))
                 && let Some(record) = Record::decode(kind, payload)
             {
                 self.append(record)?;
             }
         }
-        if let Some(range) = SeqRange::new(from, Seq(held.0.max(old_next.0 - 1))) {
+        for seq in waiting.into_iter().filter(|seq| *seq >= from) {
+            let record = self.memory.as_ref().and_then(|memory| memory.get(seq)).cloned();
+            if let Some(record) = record {
+                self.append(record)?;
+            }
+        }
+        if let Some(range) = SeqRange::new(from, Seq(above.0 - 1)) {
             self.settled.insert_range(range);
         }
         Ok(())
@@ -166,14 +203,18 @@ impl Spool {
             Some(Record::Event(event)) => Some((event.at, event.at)),
             None => None,
         };
-        self.declare(SeqRange { from: seq, to: seq }, GapReason::Refused, times);
+        let (first, last) = times.unzip();
+        let lost = SeqRange { from: seq, to: seq };
+        self.owed.push(Gap { lost, reason: GapReason::Refused, first, last });
+        self.settled.insert(seq);
+        self.write_owed();
         true
     }
 
     /// A record from memory or disk, `None` when it cannot be read.
     fn record(&self, seq: Seq) -> Option<Record> {
-        if let Some(record) = self.recent(seq) {
-            return Some(record.clone());
+        if let Some(record) = self.at_hand(seq) {
+            return Some(record);
         }
         match self.reader(seq).next()?.ok()? {
             Item::Record { lsn, kind, payload } if lsn.0 == seq.0 => Record::decode(kind, payload),
@@ -181,7 +222,7 @@ impl Spool {
         }
     }
 
-    /// Declares the unsettled numbers of `range` lost.
+    /// Declares the unsettled numbers of `range` lost, but for what the reserve still holds.
     pub(crate) fn declare(
         &mut self,
         range: SeqRange,
@@ -189,7 +230,7 @@ impl Spool {
         times: Option<(Timestamp, Timestamp)>,
     ) {
         let (first, last) = times.unzip();
-        for lost in self.unsettled(range) {
+        for lost in self.losable(range, false) {
             self.owed.push(Gap { lost, reason, first, last });
             self.settled.insert_range(lost);
         }
@@ -203,10 +244,24 @@ impl Spool {
         (seq < self.next()).then_some(seq)
     }
 
-    /// A record that is still in memory.
-    pub(crate) fn recent(&self, seq: Seq) -> Option<&Record> {
-        let at = self.recent.binary_search_by_key(&seq, |(s, _)| *s).ok()?;
-        self.recent.get(at).map(|(_, record)| record)
+    /// A record that need not be searched in the log: a late one, one that waits in memory, or an event.
+    pub(crate) fn at_hand(&self, seq: Seq) -> Option<Record> {
+        if let Ok(at) = self.recent.binary_search_by_key(&seq, |(s, _)| *s) {
+            return self.recent.get(at).map(|(_, record)| record.clone());
+        }
+        let waiting = self.memory.as_ref().and_then(|memory| memory.get(seq));
+        waiting.cloned().or_else(|| self.reserve.get(seq))
+    }
+
+    /// Why the spool is not on its disk; `None` while all is well.
+    pub(crate) fn degraded(&self) -> Option<&str> {
+        let waiting = self.memory.as_ref().map(|memory| memory.reason.as_str());
+        waiting.or(self.sync_failure.as_deref())
+    }
+
+    /// Notes how a sync went.
+    pub(crate) fn synced(&mut self, outcome: Result<(), String>) {
+        self.sync_failure = outcome.err();
     }
 
     /// Reads records from disk.
@@ -258,12 +313,12 @@ impl Spool {
 
     /// The number the next record gets.
     pub(crate) fn next(&self) -> Seq {
-        Seq(self.log.next().0)
+        self.memory.as_ref().map_or(Seq(self.log.next().0), |memory| memory.next)
     }
 
     /// Bytes on disk.
     pub(crate) fn bytes(&self) -> u64 {
-        self.log.bytes()
+        self.log.bytes() + self.reserve.bytes()
     }
 
     /// The numbers that are still to be sent.
@@ -280,78 +335,74 @@ impl Spool {
             || !self.owed.is_empty()
             || self.lazy.has_removals()
             || self.promise_is_low()
+            // A disk that failed is tried again.
+            || self.memory.is_some()
     }
 
     fn promise_is_low(&self) -> bool {
-        self.next().0 + RESERVE / 2 > self.stream.reserved
+        self.next().0 + RESERVE / 2 > self.promised.load(Ordering::Acquire)
     }
 
     /// Hands everything that waits in memory to the kernel and returns what must be synced, together with the stream
     /// file when its promise runs low. Sync it without holding the spool.
     pub(crate) fn prepare_sync(&mut self) -> Result<SyncWork, SpoolError> {
+        self.restore();
         self.write_owed();
-        self.log.sync()?;
-        self.synced_to = self.next();
+        if self.memory.is_none() {
+            self.log.sync()?;
+            self.reserve.sync()?;
+            self.synced_to = self.next();
+        }
         let reserved = self.next().0 + RESERVE;
         let stream = self.promise_is_low().then(|| Stream { reserved, ..self.stream.clone() });
-        if let Some(stream) = &stream {
-            self.stream = stream.clone();
-        }
-        Ok(SyncWork { lazy: self.lazy.clone(), stream, path: Stream::path(&self.dir) })
+        let promised = Arc::clone(&self.promised);
+        Ok(SyncWork { lazy: self.lazy.clone(), stream, promised, path: Stream::path(&self.dir) })
     }
 
     /// Everything to disk, and a note that nothing was left behind. For an orderly end.
     pub(crate) fn close(&mut self) -> Result<(), SpoolError> {
         self.prepare_sync()?.run()?;
+        if let Some(reason) = self.degraded() {
+            return Err(SpoolError::Degraded(reason.to_owned()));
+        }
+        self.stream.reserved = self.promised.load(Ordering::Acquire);
         self.stream.clean = true;
         self.stream.write(&Stream::path(&self.dir))
     }
 
-    fn append(&mut self, record: Record) -> Result<Seq, SpoolError> {
-        let (kind, payload) = record.encode();
-        let appended = match self.log.append(kind, &payload) {
-            Err(JournalError::Write { .. }) if self.free_now() => self.log.append(kind, &payload),
-            other => other,
-        };
-        let seq = Seq(appended?.0);
-        let flushed = match self.log.flush() {
-            Err(JournalError::Write { .. }) if self.free_now() => self.log.flush(),
-            other => other,
-        };
-        // The record has its number and waits in the journal's memory: it is sent from there and written later.
-        if let Err(error) = flushed {
-            tracing::warn!(%seq, %error, "the spool cannot be written");
-        }
-        self.remember(seq, record);
-        Ok(seq)
-    }
-
-    fn remember(&mut self, seq: Seq, record: Record) {
-        self.recent_bytes += record.bytes();
-        self.recent.push_back((seq, record));
-        while self.recent.len() > RECENT_RECORDS || self.recent_bytes > RECENT_BYTES {
-            let Some((_, oldest)) = self.recent.pop_front() else { break };
-            self.recent_bytes -= oldest.bytes();
-        }
-    }
-
     /// The unsettled parts of a range, in order.
     fn unsettled(&self, range: SeqRange) -> Vec<SeqRange> {
-        let mut parts = Vec::new();
-        let mut from = range.from;
-        for settled in self.settled.ranges().iter().filter_map(|r| clip(*r, range.from, range.to)) {
-            parts.extend(SeqRange::new(from, Seq(settled.from.0 - 1)));
-            from = Seq(settled.to.0 + 1);
-        }
-        parts.extend(SeqRange::new(from, range.to));
-        parts
+        without(range, &self.settled)
     }
+
+    /// The unsettled parts of a range that the reserve does not hold; it holds events, and unless `events_only` declared
+    /// losses.
+    fn losable(&self, range: SeqRange, events_only: bool) -> Vec<SeqRange> {
+        let mut kept = self.settled.clone();
+        for seq in self.reserve.numbers(range, events_only) {
+            kept.insert(seq);
+        }
+        without(range, &kept)
+    }
+}
+
+/// The parts of a range that are not in the set, in order.
+fn without(range: SeqRange, set: &SeqSet) -> Vec<SeqRange> {
+    let mut parts = Vec::new();
+    let mut from = range.from;
+    for inside in set.ranges().iter().filter_map(|r| clip(*r, range.from, range.to)) {
+        parts.extend(SeqRange::new(from, Seq(inside.from.0 - 1)));
+        from = Seq(inside.to.0 + 1);
+    }
+    parts.extend(SeqRange::new(from, range.to));
+    parts
 }
 
 /// What is to be synced; independent of the spool, so that nobody waits for the disk.
 pub(crate) struct SyncWork {
     lazy: LazySync,
     stream: Option<Stream>,
+    promised: Arc<AtomicU64>,
     path: PathBuf,
 }
 
@@ -361,6 +412,7 @@ impl SyncWork {
         let synced = self.lazy.sync();
         if let Some(stream) = &self.stream {
             stream.write(&self.path)?;
+            self.promised.store(stream.reserved, Ordering::Release);
         }
         synced.map_err(|source| {
             SpoolError::Journal(JournalError::Sync {

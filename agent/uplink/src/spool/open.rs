@@ -1,14 +1,17 @@
 //! Opening the spool: after an orderly end, the death of the process, or a loss of power.
 
+use super::reserve::Reserve;
 use super::stream::{RESERVE, Stream};
-use super::{LazySync, Record, Spool, SpoolError, SpoolLimits, catalog_file, space};
+use super::{LazySync, Record, Spool, SpoolError, SpoolLimits, catalog_file, space, without};
 use proto::{catalog_digest, limits::MAX_MESSAGE_BYTES};
 use shared_journal::{Io, Item, Log, Lsn, Options, Scan};
 use shared_model::{Catalog, GapReason, Seq, SeqRange, SeqSet};
 use shared_runtime::FileError;
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Answers how much room the file system has, `None` when that is unknown.
 pub(crate) type SpaceProbe = Box<dyn Fn() -> Option<space::Space> + Send>;
@@ -46,15 +49,23 @@ impl Spool {
             None if log.next() > Lsn::FIRST => return Err(SpoolError::Stream(path)),
             None => Stream::create(boot_id)?,
         };
-        let mut settled = SeqSet::default();
-        if let Some(gone) = SeqRange::new(Seq(1), Seq(log.first().0 - 1)) {
-            settled.insert_range(gone);
+        let (reserve, declared) =
+            Reserve::open(Arc::new(lazy.clone()), &dir.join("reserve"), allowed)?;
+        let mut settled: SeqSet = declared.iter().map(|(_, gap)| gap.lost).collect();
+        let mut unaccounted = SeqSet::default();
+        let gone = SeqRange::new(Seq(1), Seq(log.first().0 - 1));
+        let kept = gone.iter().flat_map(|gone| reserve.numbers(*gone, false));
+        let kept: SeqSet = kept.map(|seq| SeqRange { from: seq, to: seq }).collect();
+        for missing in gone.iter().flat_map(|gone| without(*gone, &kept)) {
+            without(missing, &settled).into_iter().for_each(|r| unaccounted.insert_range(r));
+            settled.insert_range(missing);
         }
         let mut spool = Self {
             dir: dir.to_owned(),
             unconfirmed_from: Some(Seq(log.next().0)),
             synced_to: Seq(log.next().0),
             log,
+            reserve,
             lazy,
             limits,
             space,
@@ -66,9 +77,13 @@ impl Spool {
             recent_bytes: 0,
             owed: Vec::new(),
             declared: Vec::new(),
-            missed: None,
+            memory: None,
+            sync_failure: None,
+            promised: Arc::new(AtomicU64::new(before.reserved)),
+            unaccounted,
         };
         spool.skip_promised(&before, boot_id)?;
+        spool.adopt()?;
         for damage in recovery.damaged {
             if let Some(lost) = damage.lost.and_then(|l| SeqRange::new(Seq(l.from.0), Seq(l.to.0)))
             {
@@ -80,8 +95,32 @@ impl Spool {
         let reserved = spool.next().0.max(before.reserved) + RESERVE;
         let starts = before.starts + 1;
         spool.stream = Stream { boot_id, starts, reserved, clean: false, ..before };
-        spool.stream.write(&path)?;
+        match spool.stream.write(&path) {
+            Ok(()) => spool.promised.store(reserved, Ordering::Release),
+            // Readings matter more than the promise, which is made as soon as there is room.
+            Err(SpoolError::Write(error)) if is_full(&error) => {
+                spool.degrade(spool.next(), error.source.to_string());
+            }
+            Err(error) => return Err(error),
+        }
         Ok(spool)
+    }
+
+    /// Gives the log what it lost at its end, or never got, and the reserve has.
+    fn adopt(&mut self) -> Result<(), SpoolError> {
+        let mut holes = Vec::new();
+        for (seq, record) in self.reserve.from(self.next()) {
+            holes.extend(SeqRange::new(self.next(), Seq(seq.0 - 1)));
+            self.fill_to(seq)?;
+            let (kind, payload) = record.encode();
+            self.log.append(kind, &payload)?;
+            self.log.flush()?;
+            self.unconfirmed_from = Some(self.next());
+        }
+        for hole in holes {
+            self.declare(hole, GapReason::Unsynced, None);
+        }
+        Ok(())
     }
 
     /// After a loss of power the numbers promised before it may have reached the collector without reaching this disk.
@@ -129,4 +168,8 @@ impl Spool {
         }
         Ok(latest)
     }
+}
+
+fn is_full(error: &FileError) -> bool {
+    matches!(error.source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

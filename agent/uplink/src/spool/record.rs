@@ -11,6 +11,8 @@ const BATCH: u8 = 1;
 const GAP: u8 = 2;
 /// Journal kind of an event.
 const EVENT: u8 = 3;
+/// Journal kind of a number whose record was settled or lost while it was in memory only; without content.
+pub(super) const VOID: u8 = 4;
 
 /// Before the body of a batch: generation, raw length, checksum (4 bytes each), first and last time (8 bytes each), all
 /// little endian.
@@ -92,7 +94,8 @@ impl Record {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Batch(batch) => batch.body.zbody.len() + size_of::<Self>(),
-            Self::Gap(_) | Self::Event(_) => size_of::<Self>(),
+            Self::Gap(_) => size_of::<Self>(),
+            Self::Event(_) => size_of::<Self>() + self.encode().1.len(),
         }
     }
 }

@@ -1,0 +1,93 @@
+//! What the agent's commands say of a node: `doctor`, `spool status` and `spool dump`.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tests::lone::{Collector, join};
+use tests::{binaries, wait};
+
+fn agent(data: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(binaries::folder().join("wardround-agent"));
+    command.arg("--config").arg(data.join("agent.toml")).args(args).output().unwrap()
+}
+
+/// The verdict of each check, by its name, and the exit status.
+fn doctor(data: &Path) -> (Vec<(String, String)>, Option<i32>) {
+    let output = agent(data, &["doctor", "--format", "json"]);
+    let checks: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    let text = |check: &Value, key: &str| check[key].as_str().unwrap().to_owned();
+    let checks = checks.as_array().unwrap().iter();
+    (checks.map(|c| (text(c, "name"), text(c, "verdict"))).collect(), output.status.code())
+}
+
+fn verdict<'a>(checks: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    checks.iter().find(|(n, _)| n == name).map(|(_, verdict)| verdict.as_str())
+}
+
+/// A running agent, killed by pid at the end.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Scenario: a node before it joins, after it has joined, and after its collector is gone; then it runs for some rounds.
+/// Guarantees: each fault is named by its own check and decides the exit status; under the running agent the spool tells
+/// its numbers and its readings by name, without a collector.
+#[test]
+fn a_node_is_looked_into() {
+    let collector = Collector::start();
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("agent");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("agent.toml"), format!("data_dir = {data:?}\n")).unwrap();
+    let (checks, status) = doctor(&data);
+    assert_eq!(status, Some(2), "{checks:?}");
+    assert_eq!(verdict(&checks, "certificate"), Some("FAIL"));
+    assert_eq!(verdict(&checks, "configuration"), Some("OK"));
+
+    join(&collector.agents, &collector.token("db1", "1h"), &data).unwrap();
+    let (checks, _) = doctor(&data);
+    for name in [
+        "certificate",
+        "collector name",
+        "collector port",
+        "collector identity",
+        "spool",
+        "boot id",
+        "probe cpu",
+    ] {
+        assert_eq!(verdict(&checks, name), Some("OK"), "{name}: {checks:?}");
+    }
+
+    drop(collector);
+    let (checks, status) = doctor(&data);
+    assert_eq!((verdict(&checks, "collector port"), status), (Some("FAIL"), Some(2)));
+
+    let mut command = Command::new(binaries::folder().join("wardround-agent"));
+    command.arg("--config").arg(data.join("agent.toml")).arg("run").stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
+    let summary = wait::until("rounds in the spool", Duration::from_secs(60), || {
+        let output = agent(&data, &["spool", "status", "--format", "json"]);
+        let summary: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (summary["batches"].as_u64()? >= 3).then_some(summary)
+    });
+    assert_eq!((&summary["first_seq"], &summary["events"]), (&1.into(), &1.into()));
+    assert_eq!(summary["degraded"], Value::Null);
+    let dumped = agent(&data, &["spool", "dump"]);
+    let text = String::from_utf8(dumped.stdout).unwrap();
+    assert!(text.lines().any(|l| l.starts_with("node_load1{job=\"node\"} ")), "{text}");
+    assert!(text.contains("agent_started, version"), "{text}");
+    let none = agent(&data, &["spool", "dump", "--since", "9999-01-01T00:00:00Z"]);
+    assert!(none.status.success() && none.stdout.is_empty());
+    drop(running);
+
+    std::fs::write(data.join("agent.toml"), "nonsense = 1\n").unwrap();
+    let (checks, status) = doctor(&data);
+    assert_eq!((verdict(&checks, "configuration"), status), (Some("FAIL"), Some(2)));
+}
