@@ -4,8 +4,9 @@
 //! called on the server's own threads; an act is durable before its future resolves.
 
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, IncidentId, IncidentRevision,
-    IncidentSet, Judgement, Role, Rule, SeriesReader, Silence, SilenceChange, SilenceRefused, Text,
+    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, Incident, IncidentId,
+    IncidentRevision, IncidentSet, Judgement, Role, Rule, SeriesReader, Silence, SilenceChange,
+    SilenceRefused, Text,
 };
 use shared_model::{AccountIdentity, Labels, NodeIdentity, Timestamp};
 use std::future::Future;

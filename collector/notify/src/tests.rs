@@ -93,6 +93,7 @@ impl Desk {
             response_due: incident.clocks.response_due,
             resolution_due: incident.clocks.resolution_due,
             evidence: vec![],
+            late: false,
         };
         self.incidents.insert(incident.id, incident);
         self.entry(second, id, kind);

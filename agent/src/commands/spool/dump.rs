@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use shared_model::{
-    Batch, Block, Catalog, Event, EventContent, Labels, NAME, Seq, SeqRange, SeriesSet, Timestamp,
+    Batch, Block, Catalog, Event, EventContent, Labels, NAME, SeqRange, SeriesSet, Timestamp,
 };
 use std::collections::HashMap;
 use std::io::{BufWriter, ErrorKind, Write};
@@ -22,7 +22,7 @@ Examples:
 A line is NAME{LABELS} VALUE MILLISECONDS, as Prometheus writes it; events and
 losses are comments. JSON is one object a line.
 Exit status: 0 printed, 1 there is no spool or it cannot be read, 2 wrong usage.")]
-pub(super) struct DumpArgs {
+pub(in crate::commands) struct DumpArgs {
     /// First sequence number
     #[arg(long, value_name = "SEQ", default_value_t = 1)]
     from: u64,
@@ -259,6 +259,7 @@ fn line(out: &mut impl Write, item: &ItemJson<'_>) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared_model::Seq;
     use shared_model::{BootTime, Gap, GapReason, Kind, SeriesDef, Unit};
 
     fn names() -> Names {

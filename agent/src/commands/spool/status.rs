@@ -19,7 +19,7 @@ Records that are confirmed but not removed yet are counted: what is confirmed is
 known to the running agent only, which tells it as
 wardround_spool_unacknowledged_records.
 Exit status: 0 printed, 1 there is no spool or it cannot be read, 2 wrong usage.")]
-pub(super) struct StatusArgs {
+pub(in crate::commands) struct StatusArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,

@@ -27,9 +27,11 @@ impl Spool {
         }
         self.remember(seq, record.clone());
         let gone = self.memory.as_mut().map(|memory| memory.push(seq, record));
-        for lost in gone.into_iter().flatten().filter(|seq| !self.settled.contains(*seq)) {
-            self.owe(SeqRange { from: lost, to: lost });
-            self.settled.insert(lost);
+        for lost in gone.into_iter().flatten() {
+            if !self.settled.contains(lost) {
+                self.owe(SeqRange { from: lost, to: lost });
+                self.settled.insert(lost);
+            }
         }
         Ok(seq)
     }

@@ -7,7 +7,7 @@ use crate::json::{DeliveryJson, IncidentJson};
 use crate::problem::{Code, Problem};
 use axum::Json;
 use axum::extract::State;
-use collector_domain::{IncidentId, IncidentState};
+use collector_domain::{Incident, IncidentId, IncidentSet, IncidentState};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
