@@ -84,7 +84,7 @@ fn sync(shared: &Shared) -> Result<(), SpoolError> {
     let work = shared.lock().spool.prepare_sync()?;
     let synced = work.run();
     let mut state = shared.lock();
-    state.spool.synced(synced.as_ref().map(|()| ()).map_err(|error| chain(error)));
+    state.spool.synced(synced.as_ref().err().map(|error| chain(error)));
     shared.tell_health(&mut state);
     synced
 }

@@ -108,7 +108,7 @@ impl Follower {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(%error, "a ledger entry does not follow from those before it")
+                    tracing::error!(%error, "a ledger entry does not follow from those before it");
                 }
             }
             if self.is_stopping() {

@@ -5,7 +5,7 @@ use super::observed::Column;
 use super::record::{BatchRecord, Record, Started};
 use super::source::{Columns, Stream, decode_catalog};
 use super::steady::{Stamp, Steady};
-use collector_domain::{ActRefused, Entry, Finding, SeriesId, Silence, SilenceRefused};
+use collector_domain::{Act, ActRefused, Entry, Finding, SeriesId, Silence, SilenceRefused};
 use collector_incidents::Machine;
 use collector_notify::Notifications;
 use collector_standards::{Evaluator, Pack};
@@ -181,13 +181,7 @@ impl Fold {
                 Folded::default()
             }
             Record::Tick(stamp) => self.tick(*stamp),
-            Record::Acted { stamp, act } => {
-                self.now = self.steady.now(*stamp);
-                match self.machine.act(self.now, act) {
-                    Ok(entries) => Folded { entries, ..Folded::default() },
-                    Err(refused) => Folded { refused: Some(refused), ..Folded::default() },
-                }
-            }
+            Record::Acted { stamp, act } => self.acted(*stamp, act),
             Record::Observed(observed) => self.observe(lsn, observed, sink),
             Record::Silenced { stamp, change } => {
                 self.now = self.steady.now(*stamp);
@@ -199,6 +193,14 @@ impl Fold {
                 Arc::make_mut(&mut self.notify).report(self.now, report);
                 Folded::default()
             }
+        }
+    }
+
+    fn acted(&mut self, stamp: Stamp, act: &Act) -> Folded {
+        self.now = self.steady.now(stamp);
+        match self.machine.act(self.now, act) {
+            Ok(entries) => Folded { entries, ..Folded::default() },
+            Err(refused) => Folded { refused: Some(refused), ..Folded::default() },
         }
     }
 

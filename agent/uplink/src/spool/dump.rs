@@ -59,7 +59,7 @@ pub fn dump(
     let reader = Reader::open(&spool_dir(data_dir).join("log"), Lsn::FIRST);
     Ok(reader.filter_map(move |item| match item {
         Err(error) => Some(Err(error.into())),
-        Ok(Item::Record { kind: VOID, .. }) => None,
+        Ok(Item::Record { kind: VOID, .. } | Item::Dropped { .. }) => None,
         Ok(Item::Record { lsn, kind, payload }) => {
             let seq = Seq(lsn.0);
             Some(Ok(match Record::decode(kind, payload) {
@@ -77,7 +77,6 @@ pub fn dump(
         Ok(Item::Damaged { from, to, .. }) => {
             Some(Ok(SpoolItem::Damaged(SeqRange { from: Seq(from.0), to: Seq(to.0) })))
         }
-        Ok(Item::Dropped { .. }) => None,
     }))
 }
 

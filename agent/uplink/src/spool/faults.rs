@@ -139,7 +139,7 @@ fn check(spool: &Spool, known: &Known, what: &str) {
         match records.get(seq) {
             Some(Record::Batch(found)) => assert_eq!(token_of(found), *token, "{what}: {seq}"),
             other => {
-                assert!(covered.contains(*seq), "{what}: {seq} is lost without a word: {other:?}")
+                assert!(covered.contains(*seq), "{what}: {seq} is lost without a word: {other:?}");
             }
         }
     }

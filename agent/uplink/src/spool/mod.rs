@@ -259,9 +259,9 @@ impl Spool {
         waiting.or(self.sync_failure.as_deref())
     }
 
-    /// Notes how a sync went.
-    pub(crate) fn synced(&mut self, outcome: Result<(), String>) {
-        self.sync_failure = outcome.err();
+    /// Notes how a sync went: why it failed, or `None`.
+    pub(crate) fn synced(&mut self, failure: Option<String>) {
+        self.sync_failure = failure;
     }
 
     /// Reads records from disk.
@@ -336,7 +336,7 @@ impl Spool {
             || self.lazy.has_removals()
             || self.promise_is_low()
             // A disk that failed is tried again.
-            || self.memory.is_some()
+            || self.degraded().is_some()
     }
 
     fn promise_is_low(&self) -> bool {

@@ -51,15 +51,8 @@ impl Spool {
         };
         let (reserve, declared) =
             Reserve::open(Arc::new(lazy.clone()), &dir.join("reserve"), allowed)?;
-        let mut settled: SeqSet = declared.iter().map(|(_, gap)| gap.lost).collect();
-        let mut unaccounted = SeqSet::default();
-        let gone = SeqRange::new(Seq(1), Seq(log.first().0 - 1));
-        let kept = gone.iter().flat_map(|gone| reserve.numbers(*gone, false));
-        let kept: SeqSet = kept.map(|seq| SeqRange { from: seq, to: seq }).collect();
-        for missing in gone.iter().flat_map(|gone| without(*gone, &kept)) {
-            without(missing, &settled).into_iter().for_each(|r| unaccounted.insert_range(r));
-            settled.insert_range(missing);
-        }
+        let declared: SeqSet = declared.iter().map(|(_, gap)| gap.lost).collect();
+        let (settled, unaccounted) = missing(Seq(log.first().0), &reserve, declared);
         let mut spool = Self {
             dir: dir.to_owned(),
             unconfirmed_from: Some(Seq(log.next().0)),
@@ -172,4 +165,17 @@ impl Spool {
 
 fn is_full(error: &FileError) -> bool {
     matches!(error.source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// Numbers below `first` are in the log no more. Yields what need not be sent, and what of it nobody has accounted for.
+fn missing(first: Seq, reserve: &Reserve, declared: SeqSet) -> (SeqSet, SeqSet) {
+    let (mut settled, mut unaccounted) = (declared, SeqSet::default());
+    let gone = SeqRange::new(Seq(1), Seq(first.0 - 1));
+    let kept = gone.iter().flat_map(|gone| reserve.numbers(*gone, false));
+    let kept: SeqSet = kept.map(|seq| SeqRange { from: seq, to: seq }).collect();
+    for missing in gone.iter().flat_map(|gone| without(*gone, &kept)) {
+        without(missing, &settled).into_iter().for_each(|r| unaccounted.insert_range(r));
+        settled.insert_range(missing);
+    }
+    (settled, unaccounted)
 }

@@ -61,7 +61,7 @@ impl Reserve {
         while let Some(item) = reader.next().transpose()? {
             // What is damaged here is whole in the main log, or is declared as lost from there.
             let Item::Record { lsn, kind, payload } = item else { continue };
-            let Some((seq, record)) = decode(kind, payload) else { continue };
+            let Some((seq, record)) = decode(kind, &payload) else { continue };
             if reserve.kept.back().is_some_and(|last| last.seq >= seq) {
                 continue;
             }
@@ -153,14 +153,14 @@ impl Reserve {
     fn read(&self, kept: Kept) -> Option<Record> {
         match self.log.reader(kept.lsn).next()?.ok()? {
             Item::Record { lsn, kind, payload } if lsn == kept.lsn => {
-                decode(kind, payload).filter(|(seq, _)| *seq == kept.seq).map(|(_, record)| record)
+                decode(kind, &payload).filter(|(seq, _)| *seq == kept.seq).map(|(_, record)| record)
             }
             _ => None,
         }
     }
 }
 
-fn decode(kind: u8, payload: Vec<u8>) -> Option<(Seq, Record)> {
+fn decode(kind: u8, payload: &[u8]) -> Option<(Seq, Record)> {
     let (number, content) = payload.split_first_chunk::<8>()?;
     let seq = Seq(u64::from_le_bytes(*number));
     Record::decode(kind, content.to_vec()).map(|record| (seq, record))
