@@ -30,7 +30,9 @@ fn joined(dir: &Path, collector: &str, probes: &str) {
     let authority = Authority::open(&ca, now).unwrap();
     let key = NodeKey::generate().unwrap();
     let identity = NodeIdentity::new("provider", "hospital", "appliance", "db1").unwrap();
-    let issued = authority.issue_node(&key.request_der().unwrap(), &identity, now, 14).unwrap();
+    let issued = authority
+        .issue_node(&key.request_der().unwrap(), &identity, now, Duration::from_secs(14 * 86_400))
+        .unwrap();
     let credentials = NodeCredentials {
         key_pem: key.pem(),
         certificate_pem: issued.certificate_pem,

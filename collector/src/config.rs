@@ -72,8 +72,19 @@ pub(crate) struct HospitalName {
 pub(crate) struct Agents {
     /// Address and port. Default `127.0.0.1:7443`.
     pub(crate) listen: SocketAddr,
-    /// Life of a node's certificate in days, 1 to 398. Default 14.
-    pub(crate) certificate_days: u32,
+    /// Life of a node's certificate, `10s` to `398d`; agents renew at a third of it. Default `14d`.
+    pub(crate) certificate_life: Span,
+    /// Replaced by `certificate_life`.
+    certificate_days: Option<serde::de::IgnoredAny>,
+    /// Shortest window over which agents come back after a lost session, at most `10m`; it grows by a second for each 300
+    /// of them. Default `5s`.
+    pub(crate) reconnect_window: Span,
+    /// Series that are kept of one node, 1 to 20000. Default 20000.
+    pub(crate) series_max: usize,
+    /// Samples a second of one node; what is more comes later. At least 100. Default 100000.
+    pub(crate) samples_per_second: u32,
+    /// Connections of one source address, 1 to 4096. Default 512.
+    pub(crate) connections_per_address: usize,
 }
 
 /// The HTTPS port.
@@ -175,7 +186,16 @@ impl Default for Identity {
 
 impl Default for Agents {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7443)), certificate_days: 14 }
+        let node = collector_ingest::NodeLimits::default();
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7443)),
+            certificate_life: Span::secs(14 * 86_400),
+            certificate_days: None,
+            reconnect_window: Span::secs(5),
+            series_max: node.series_max,
+            samples_per_second: node.samples_per_second,
+            connections_per_address: 512,
+        }
     }
 }
 
@@ -302,9 +322,7 @@ impl Config {
                 errors.add(format!("identity.{key}"), e.to_string());
             }
         }
-        if !(1..=398).contains(&self.agents.certificate_days) {
-            errors.add("agents.certificate_days", "must be 1 to 398");
-        }
+        self.check_agents(errors);
         if self.agents.listen.port() != 0 && self.agents.listen == self.api.listen {
             errors.add("api.listen", "is the same address as agents.listen");
         }
@@ -329,6 +347,30 @@ impl Config {
         }
         self.check_services(errors);
         webhook_keys::check(&self.webhook, errors);
+    }
+
+    fn check_agents(&self, errors: &mut ConfigErrors) {
+        let agents = &self.agents;
+        if agents.certificate_days.is_some() {
+            let what = "was replaced: write certificate_life = \"14d\" for 14 days";
+            errors.add("agents.certificate_days", what);
+        }
+        if !(Span::secs(10)..=Span::secs(398 * 86_400)).contains(&agents.certificate_life) {
+            errors.add("agents.certificate_life", "must be \"10s\" to \"398d\"");
+        }
+        if agents.reconnect_window.get() > proto::limits::MAX_RECONNECT_WINDOW {
+            errors.add("agents.reconnect_window", "must be at most \"10m\"");
+        }
+        let most = proto::limits::MAX_SERIES;
+        if !(1..=most).contains(&agents.series_max) {
+            errors.add("agents.series_max", format!("must be 1 to {most}"));
+        }
+        if agents.samples_per_second < 100 {
+            errors.add("agents.samples_per_second", "must be at least 100");
+        }
+        if !(1..=4096).contains(&agents.connections_per_address) {
+            errors.add("agents.connections_per_address", "must be 1 to 4096");
+        }
     }
 
     fn check_services(&self, errors: &mut ConfigErrors) {
@@ -419,6 +461,31 @@ mod tests {
                 "core_service[0].database"
             ]
         );
+    }
+
+    /// Scenario: keys of the agents' port just below, at and above their limits, and one that was replaced. Guarantees: each
+    /// is reported with its limits; the replaced one says what to write instead.
+    #[test]
+    fn keys_of_the_agents_port_have_limits() {
+        for (line, ok) in [
+            ("certificate_life = \"9s\"", false),
+            ("certificate_life = \"10s\"", true),
+            ("certificate_life = \"398d\"", true),
+            ("certificate_life = \"399d\"", false),
+            ("reconnect_window = \"0s\"", true),
+            ("reconnect_window = \"600s\"", true),
+            ("reconnect_window = \"601s\"", false),
+            ("series_max = 0", false),
+            ("series_max = 20000", true),
+            ("series_max = 20001", false),
+            ("samples_per_second = 99", false),
+            ("connections_per_address = 0", false),
+            ("connections_per_address = 4096", true),
+        ] {
+            assert_eq!(faults(&format!("[agents]\n{line}")).is_empty(), ok, "{line}");
+        }
+        let replaced = faults("[agents]\ncertificate_days = 7");
+        assert!(replaced.iter().any(|f| f.contains("certificate_life = \"14d\"")), "{replaced:?}");
     }
 
     /// Scenario: limits of `time_scale`. Guarantees: 0 and 1001 are refused, 1 and 1000 are not.

@@ -12,6 +12,7 @@ use collector_domain::{
     Act, Auditor, Contract, Delivery, IncidentId, IncidentSet, Judgement, Role, Rule, SeriesReader,
     Silence, SilenceChange, Text,
 };
+use collector_ingest::Admissions;
 use collector_store::audit::AuditEntry;
 use shared_model::{AccountIdentity, Clock, Labels, Timestamp};
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub(crate) struct CollectorDesk {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) audit: Arc<AuditTrail>,
     pub(crate) archive: Arc<ClosedArchive>,
+    /// The book at the agents' door, once that is open.
+    pub(crate) admissions: Option<Arc<Admissions>>,
 }
 
 impl Desk for CollectorDesk {
@@ -225,6 +228,7 @@ impl Desk for CollectorDesk {
                 Gauge,
                 totals.ledger_entries,
             ),
+            self.refusals(),
             SelfMetric {
                 name: "wardround_collector_time_seconds".to_owned(),
                 help: "The collector's wall clock".to_owned(),
@@ -251,6 +255,21 @@ impl Desk for CollectorDesk {
             };
             Ok(page.into_iter().map(view).collect())
         })
+    }
+}
+
+impl CollectorDesk {
+    fn refusals(&self) -> SelfMetric {
+        let counts = self.admissions.iter().flat_map(|book| book.refusals());
+        let values = counts.map(|(action, reason, count)| {
+            (Labels::from_pairs([("action", action), ("reason", reason)]), count as f64)
+        });
+        SelfMetric {
+            name: "wardround_collector_refusals_total".to_owned(),
+            help: "What was refused or ended on the agents' port since the start".to_owned(),
+            kind: SelfMetricKind::Counter,
+            values: values.collect(),
+        }
     }
 }
 

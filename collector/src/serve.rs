@@ -10,7 +10,10 @@ use crate::notifier::Notifier;
 use anyhow::{Context, anyhow};
 use collector_api::{Caller, Desk};
 use collector_domain::Auditor;
-use collector_ingest::{EnrollmentService, Peer, Registrar, SessionService};
+use collector_ingest::{
+    Admissions, Drain, EnrollmentService, NodeLimits, Peer, Port, Registrar, SessionOptions,
+    SessionService,
+};
 use collector_store::backup::Cut;
 use shared_model::Clock;
 use shared_runtime::SystemClock;
@@ -33,6 +36,8 @@ const COMMAND_QUEUE: usize = 64;
 const SERVER_CERTIFICATE_DAYS: u32 = 397;
 /// How long open HTTP requests may take to end after a signal.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long the agents may take to finish what is on the way; what they have not by then they send again.
+const AGENTS_LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Runs the collector.
 pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
@@ -68,6 +73,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         clock: Arc::clone(&clock),
         audit: Arc::clone(&trail),
         archive: Arc::clone(&archive),
+        admissions: None,
     };
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
@@ -105,22 +111,14 @@ async fn serve(
     config: &Config,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    desk: CollectorDesk,
+    mut desk: CollectorDesk,
     inbound: mpsc::Sender<collector_ingest::Inbound>,
     commands: mpsc::Sender<Command>,
 ) -> anyhow::Result<()> {
     let data = config.data_dir();
     let trail = Arc::clone(&desk.audit);
     let auditor: Arc<dyn Auditor> = Arc::clone(&trail) as _;
-    let authority =
-        Arc::new(Authority::open(&data, clock.wall()).context("open the certificate authority")?);
-    let (issued, key) = authority
-        .issue_server(&config.api.names, clock.wall(), SERVER_CERTIFICATE_DAYS)
-        .context("issue the collector's certificate")?;
-    let ca = authority.certificate_pem();
-    let agents_tls = server_config(&issued.certificate_pem, &key, ca)?;
-    let api_tls = api_server_config(&issued.certificate_pem, &key, ca)?;
-
+    let (authority, agents_tls, api_tls) = certificates(config, &data, &*clock)?;
     let agents = bind("agents.listen", config.agents.listen).await?;
     let people = bind("api.listen", config.api.listen).await?;
     let listener = Admin::bind(&data)?;
@@ -129,26 +127,20 @@ async fn serve(
     write_ports(&data, listening)?;
 
     let notifier = Arc::new(Notifier::open(config, listening.1.port(), Arc::clone(&clock))?);
+    let admissions = Arc::new(Admissions::new(Arc::clone(&auditor), Arc::clone(&clock)));
+    desk.admissions = Some(Arc::clone(&admissions));
     let registrar: Arc<dyn Registrar> = Arc::new(CollectorRegistrar {
         settings: settings.clone(),
         authority: Arc::clone(&authority),
         clock: Arc::clone(&clock),
-        certificate_days: config.agents.certificate_days,
+        certificate_life: config.agents.certificate_life.get(),
     });
-    let agents_services = collector_ingest::router(
-        EnrollmentService::new(registrar, Arc::clone(&clock)),
-        SessionService::new(inbound, Arc::clone(&clock)),
-    );
+    let enrollment = EnrollmentService::new(registrar, Arc::clone(&clock), Arc::clone(&admissions));
     let published = desk.published.clone();
     let desk: Arc<dyn Desk> = Arc::new(desk);
-    let noc_services =
-        collector_api::noc_router(Arc::clone(&desk), Arc::clone(&clock), |extensions| {
-            let Peer { address, certificate } = extensions.get::<Peer>()?.clone();
-            Some(Caller { address, certificate })
-        })
-        .await
-        .context("prepare the services of operations centres")?;
-    let services = agents_services.merge(noc_services);
+    let (mut port, drain) =
+        agents_port(config, agents, agents_tls, enrollment, inbound, admissions, &clock);
+    port.router = port.router.merge(operations_centres(&desk, &clock).await?);
     let router =
         collector_api::router(desk, Arc::clone(&clock), &collector_api::Options::default())
             .context("prepare the API")?;
@@ -157,12 +149,7 @@ async fn serve(
         // An error means that the sender is gone, which ends the service as well.
         drop(stopped.wait_for(|stop| *stop).await);
     };
-    let agents = tokio::spawn(collector_ingest::serve(
-        agents,
-        Arc::new(agents_tls),
-        services,
-        wait(stopped.clone()),
-    ));
+    let agents = tokio::spawn(collector_ingest::serve(port, wait(stopped.clone())));
     let people = tokio::spawn(collector_api::serve(
         people,
         Arc::new(api_tls),
@@ -191,13 +178,86 @@ async fn serve(
     tracing::info!(why, "stopping");
     stop.send_replace(true);
     admin.abort();
+    leave(&drain).await;
     // A notification on its way is finished and its fate noted; one that is cut off is sent again under the same key.
-    for (name, service) in [("agents", agents), ("api", people), ("notifications", told)] {
+    ended([("agents", agents), ("api", people), ("notifications", told)]).await;
+    Ok(())
+}
+
+/// The authority, and what the agents' and the people's port show of it.
+fn certificates(
+    config: &Config,
+    data: &Path,
+    clock: &dyn Clock,
+) -> anyhow::Result<(Arc<Authority>, rustls::ServerConfig, rustls::ServerConfig)> {
+    let authority =
+        Arc::new(Authority::open(data, clock.wall()).context("open the certificate authority")?);
+    let (issued, key) = authority
+        .issue_server(&config.api.names, clock.wall(), SERVER_CERTIFICATE_DAYS)
+        .context("issue the collector's certificate")?;
+    let ca = authority.certificate_pem();
+    let agents_tls = server_config(&issued.certificate_pem, &key, ca)?;
+    let api_tls = api_server_config(&issued.certificate_pem, &key, ca)?;
+    Ok((authority, agents_tls, api_tls))
+}
+
+/// The services of operations centres, which stand beside the agents' on one port.
+async fn operations_centres(
+    desk: &Arc<dyn Desk>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<axum::Router> {
+    collector_api::noc_router(Arc::clone(desk), Arc::clone(clock), |extensions| {
+        let Peer { address, certificate, .. } = extensions.get::<Peer>()?.clone();
+        Some(Caller { address, certificate })
+    })
+    .await
+    .context("prepare the services of operations centres")
+}
+
+/// Waits for services to end, but not for ever.
+async fn ended<const N: usize>(services: [(&'static str, tokio::task::JoinHandle<()>); N]) {
+    for (name, service) in services {
         if tokio::time::timeout(DRAIN, service).await.is_err() {
             tracing::warn!(name, "a service did not end within 10 s");
         }
     }
-    Ok(())
+}
+
+/// The agents' port, and the way to ask its sessions to end.
+fn agents_port(
+    config: &Config,
+    listener: TcpListener,
+    tls: rustls::ServerConfig,
+    enrollment: EnrollmentService,
+    engine: mpsc::Sender<collector_ingest::Inbound>,
+    admissions: Arc<Admissions>,
+    clock: &Arc<dyn Clock>,
+) -> (Port, Drain) {
+    let agents = &config.agents;
+    let node =
+        NodeLimits { series_max: agents.series_max, samples_per_second: agents.samples_per_second };
+    let options = SessionOptions { node, reconnect_window: agents.reconnect_window.get() };
+    let clock = Arc::clone(clock);
+    let sessions =
+        SessionService::new(engine, Arc::clone(&clock), Arc::clone(&admissions), options);
+    let drain = sessions.drain();
+    let port = Port {
+        listener,
+        tls: Arc::new(tls),
+        router: collector_ingest::router(enrollment, sessions),
+        admissions,
+        clock,
+        connections_per_address: agents.connections_per_address,
+    };
+    (port, drain)
+}
+
+/// Lets the agents finish: they know then that the collector comes back, and nothing they sent is sent twice.
+async fn leave(drain: &Drain) {
+    let left = drain.run(AGENTS_LEAVE_WITHIN).await;
+    if left > 0 {
+        tracing::warn!(sessions = left, "agents that had not finished send the rest again");
+    }
 }
 
 async fn bind(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {

@@ -34,6 +34,8 @@ pub struct Hello {
     pub stream: StreamId,
     /// The kernel's boot id.
     pub boot_id: [u8; 16],
+    /// Random bytes of this start of the agent's program; `None` from an agent that is too old to have any.
+    pub run_id: Option<[u8; 16]>,
     /// Counts the sessions of the stream.
     pub session_no: u64,
     /// Who it believes to be; the certificate decides.
@@ -74,6 +76,7 @@ impl From<&Hello> for wire::Hello {
             clock: Some(hello.clock.into()),
             agent_version: hello.agent_version.clone(),
             next_seq: hello.next_seq.0,
+            run_id: hello.run_id.map(|id| Bytes::copy_from_slice(&id)).unwrap_or_default(),
         }
     }
 }
@@ -112,6 +115,10 @@ impl TryFrom<wire::Hello> for Hello {
             catalog,
             spooled: ranges_from_wire("Hello.spooled", &hello.spooled)?,
             next_seq: Seq(hello.next_seq),
+            run_id: match hello.run_id.is_empty() {
+                true => None,
+                false => Some(sixteen("Hello.run_id", &hello.run_id)?),
+            },
             clock: clock_from_wire("Hello.clock", hello.clock.as_ref())?,
             agent_version: text("Hello.agent_version", hello.agent_version)?,
         })

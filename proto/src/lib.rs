@@ -8,6 +8,7 @@
 mod batch;
 mod body;
 mod catalog;
+mod credit;
 mod event;
 mod field;
 mod frame;
@@ -25,6 +26,7 @@ pub use body::{BodyDecoder, BodyEncoder, DecodeError, EncodeError, EncodedBody};
 pub use catalog::{
     CatalogDigest, CatalogError, apply_catalog, catalog_digest, decode_catalog, encode_catalog,
 };
+pub use credit::Credit;
 pub use event::{event_content, event_from_wire, event_to_wire};
 pub use field::{FieldError, Problem};
 pub use frame::FrameError;

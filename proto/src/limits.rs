@@ -52,6 +52,17 @@ pub const MAX_INSTANCE_BYTES: usize = 259;
 /// cut short, which only makes records travel twice.
 pub const MAX_RANGES: usize = 256;
 
+/// Records of LIVE that an agent has unacknowledged on the wire at most, whatever credit it has for backfill: a second of
+/// a busy node's rounds several times over, on a link with a second's round trip.
+pub const LIVE_CREDIT_BATCHES: usize = 16;
+
+/// Most intervals of sequence numbers a collector keeps of a stream. Each session that ends before its backfill does may
+/// add one; from [`SETTLED_RANGES_TIGHT`] on an agent sends what joins the highest interval, so that it adds none.
+pub const MAX_SETTLED_RANGES: usize = 64;
+
+/// See [`MAX_SETTLED_RANGES`].
+pub const SETTLED_RANGES_TIGHT: usize = 60;
+
 /// Most feature numbers in one message.
 pub const MAX_FEATURES: usize = 64;
 

@@ -1,5 +1,6 @@
 //! The collector's answer to a Hello, checked.
 
+use crate::credit::Credit;
 use crate::field::{FieldError, at_most};
 use crate::limits::{HEARTBEAT, MAX_FEATURES, MAX_RECONNECT_WINDOW};
 use crate::ranges::{ranges_from_wire, ranges_to_wire};
@@ -21,10 +22,8 @@ pub struct Welcome {
     pub acked: SeqSet,
     /// Whether it lacks the agent's catalog.
     pub need_catalog: bool,
-    /// Bytes of batches that may be unacknowledged on the wire, 0 for no limit.
-    pub credit_bytes: u32,
-    /// Batches that may be unacknowledged on the wire, 0 for no limit.
-    pub credit_batches: u32,
+    /// How much backfill may be on the way.
+    pub credit: Credit,
     /// A heartbeat is due after this much silence, within [`HEARTBEAT`].
     pub heartbeat: Duration,
     /// Window of the first attempt after a lost session, at most [`MAX_RECONNECT_WINDOW`].
@@ -45,8 +44,9 @@ impl From<&Welcome> for wire::Welcome {
             session_epoch: welcome.session_epoch,
             acked: ranges_to_wire(&welcome.acked),
             need_catalog: welcome.need_catalog,
-            credit_bytes: welcome.credit_bytes,
-            credit_batches: welcome.credit_batches,
+            credit_bytes: welcome.credit.bytes,
+            credit_batches: welcome.credit.batches,
+            hold_backfill: welcome.credit.hold,
             heartbeat_ms: millis(welcome.heartbeat),
             reconnect_window_ms: millis(welcome.reconnect_window),
             clock: Some(welcome.clock.into()),
@@ -77,8 +77,11 @@ impl TryFrom<wire::Welcome> for Welcome {
             session_epoch: welcome.session_epoch,
             acked: ranges_from_wire("Welcome.acked", &welcome.acked)?,
             need_catalog: welcome.need_catalog,
-            credit_bytes: welcome.credit_bytes,
-            credit_batches: welcome.credit_batches,
+            credit: Credit {
+                bytes: welcome.credit_bytes,
+                batches: welcome.credit_batches,
+                hold: welcome.hold_backfill,
+            },
             heartbeat,
             reconnect_window: window,
             clock: clock_from_wire("Welcome.clock", welcome.clock.as_ref())?,

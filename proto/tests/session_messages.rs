@@ -7,7 +7,7 @@ use proto::limits::{
     MAX_TEXT_BYTES,
 };
 use proto::{
-    CatalogDigest, CatalogVersion, ClockReading, Hello, StreamId, Welcome, event_from_wire,
+    CatalogDigest, CatalogVersion, ClockReading, Credit, Hello, StreamId, Welcome, event_from_wire,
     event_to_wire, gap_from_wire, gap_to_wire, wire,
 };
 use shared_model::{
@@ -29,6 +29,7 @@ fn hello() -> Hello {
         features: vec![2, 9],
         stream: StreamId([7; 16]),
         boot_id: [8; 16],
+        run_id: Some([6; 16]),
         session_no: 12,
         identity: NodeIdentity::new("acme", "h1", "a1", "db-1").expect("a valid identity"),
         catalog: Some(CatalogVersion { generation: 4, digest: CatalogDigest([9; 16]) }),
@@ -48,8 +49,7 @@ fn welcome() -> Welcome {
             .into_iter()
             .collect(),
         need_catalog: true,
-        credit_bytes: 1 << 20,
-        credit_batches: 64,
+        credit: Credit { bytes: 1 << 20, batches: 64, hold: true },
         heartbeat: Duration::from_secs(1),
         reconnect_window: Duration::from_secs(5),
         clock: clock(),
@@ -59,7 +59,8 @@ fn welcome() -> Welcome {
 /// Scenario: Hello and Welcome through bytes. Guarantees: they come back equal, with and without a catalog.
 #[test]
 fn hello_and_welcome_round_trip() {
-    for hello in [hello(), Hello { catalog: None, spooled: SeqSet::default(), ..hello() }] {
+    let bare = Hello { catalog: None, spooled: SeqSet::default(), run_id: None, ..hello() };
+    for hello in [hello(), bare] {
         let bytes = wire::Hello::from(&hello).encode_to_vec();
         assert_eq!(Hello::try_from(wire::Hello::decode(&*bytes).unwrap()).unwrap(), hello);
     }

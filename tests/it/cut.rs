@@ -234,6 +234,7 @@ fn hello(identity: &NodeIdentity, session_no: u64) -> Hello {
         features: Vec::new(),
         stream: StreamId(stream),
         boot_id: [0; 16],
+        run_id: None,
         session_no,
         identity: identity.clone(),
         catalog: None,

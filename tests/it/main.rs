@@ -7,14 +7,19 @@
     reason = "a failed step ends the test with its words"
 )]
 
+mod certificates;
 mod clocks;
+mod clones;
 mod configuration;
 mod cut;
 mod doctor;
 mod faults;
 mod fsync;
+mod hostile;
 mod kills;
+mod neighbours;
 mod noc;
+mod reconnect;
 mod refusals;
 mod restarts;
 mod streams;

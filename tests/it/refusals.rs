@@ -69,6 +69,7 @@ fn session(agents: &str, tls: rustls::ClientConfig, claimed: &NodeIdentity) -> S
             features: Vec::new(),
             stream: StreamId([1; 16]),
             boot_id: [2; 16],
+            run_id: None,
             session_no: 1,
             identity: claimed.clone(),
             catalog: None,

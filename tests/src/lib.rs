@@ -8,15 +8,18 @@
     reason = "support of tests: a failed step ends the test with its words"
 )]
 
+pub mod audits;
 pub mod bedside;
 pub mod binaries;
 pub mod books;
 pub mod chance;
+pub mod crew;
 pub mod demo;
 pub mod load;
 pub mod lone;
 pub mod net;
 pub mod sink;
 pub mod site;
+pub mod speaker;
 pub mod streams;
 pub mod wait;

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::Duration;
 
+/// A test does not wait for agents that take their time.
+const RECONNECT: &str = "reconnect_window = \"500ms\"";
+
 /// A running collector on ports of its own; dropping it kills it by pid.
 pub struct Collector {
     dir: tempfile::TempDir,
@@ -29,18 +32,25 @@ impl Collector {
     pub fn start_with(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
-        Self::start_in(dir, data, more)
+        Self::start_in(dir, data, "", more)
+    }
+
+    /// Starts one with these keys of `[agents]` besides.
+    pub fn start_with_agents(keys: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        Self::start_in(dir, data, keys, "")
     }
 
     /// Starts one over a data folder that is there already.
     pub fn over(data: PathBuf, more: &str) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), data, more)
+        Self::start_in(tempfile::tempdir().unwrap(), data, "", more)
     }
 
-    fn start_in(dir: tempfile::TempDir, data: PathBuf, more: &str) -> Self {
+    fn start_in(dir: tempfile::TempDir, data: PathBuf, agents_keys: &str, more: &str) -> Self {
         let write = |agents: &str, api: &str| {
             let text = format!(
-                "data_dir = {data:?}\n[agents]\nlisten = \"{agents}\"\n[api]\nlisten = \"{api}\"\n{more}"
+                "data_dir = {data:?}\n[agents]\nlisten = \"{agents}\"\n{RECONNECT}\n{agents_keys}\n[api]\nlisten = \"{api}\"\n{more}"
             );
             std::fs::write(dir.path().join("collector.toml"), text).unwrap();
         };
@@ -115,6 +125,11 @@ impl Collector {
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
         self.data.clone()
+    }
+
+    /// Where it logs.
+    pub fn log_path(&self) -> PathBuf {
+        self.dir.path().join("log")
     }
 
     /// What it logged so far.

@@ -16,6 +16,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod uplink;
+mod window;
 
 pub use enroll::{EnrollError, Joined, join, renew};
 pub use host::read_boot_id;

@@ -65,7 +65,12 @@ impl UplinkTask {
 
 /// One session after the other, until told to stop.
 async fn sessions(shared: &Shared, mut stopped: watch::Receiver<bool>) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::remembering(shared.lock().announced);
+    let first = backoff.at_start(random());
+    tokio::select! {
+        () = sleep(first) => {}
+        () = told_to_stop(&mut stopped) => return,
+    }
     loop {
         let mut ending = stopped.clone();
         let ended = tokio::select! {
@@ -73,6 +78,11 @@ async fn sessions(shared: &Shared, mut stopped: watch::Receiver<bool>) {
             // Before the session is open there is nobody to say goodbye to.
             () = stop_before_welcome(shared, &mut stopped) => return,
         };
+        if matches!(ended, Ended::Renewed) {
+            tracing::info!("moving to a connection with the new certificate");
+            shared.lock().connected = false;
+            continue;
+        }
         let Some((wait, failure)) = after(ended, &mut backoff) else { return };
         note_failure(shared, failure, wait);
         tokio::select! {
@@ -112,25 +122,33 @@ async fn stop_before_welcome(shared: &Shared, stopped: &mut watch::Receiver<bool
 }
 
 async fn one_session(shared: &Shared, stopped: &mut watch::Receiver<bool>) -> Ended {
-    let tls = Arc::clone(&shared.lock().tls);
+    let mut renewed = shared.tls.subscribe();
+    let tls = Arc::clone(&renewed.borrow_and_update());
     match connect(&shared.config.address, tls).await {
-        Ok(channel) => session::run(shared, channel, stopped).await,
+        Ok(channel) => session::run(shared, channel, &mut renewed, stopped).await,
         Err(error) => Ended::NoSession(error),
     }
 }
 
+/// Without randomness all nodes would come back at once, which the collector survives.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_default()
+}
+
 /// How long to wait before the next attempt, and what went wrong; `None` to end.
 fn after(ended: Ended, backoff: &mut Backoff) -> Option<(Duration, String)> {
-    // Without randomness all nodes would come back at once, which the collector survives.
-    let random = getrandom::u64().unwrap_or_default();
+    let random = random();
     Some(match ended {
         Ended::Stopped => return None,
+        Ended::Renewed => (Duration::ZERO, "the certificate was renewed".to_owned()),
         Ended::NoSession(error) => (backoff.after_failure(random), chain(&error)),
         Ended::Lost { lived, window, error } => {
-            (backoff.after_session(lived, Some(window), random), chain(&error))
+            backoff.announced(window);
+            (backoff.after_session(lived, random), chain(&error))
         }
-        Ended::Drained { lived, window, reason } => {
-            let wait = backoff.after_session(lived, Some(window), random);
+        Ended::Drained { window, reason } => {
+            backoff.announced(window);
+            let wait = backoff.after_drain(random);
             (wait, format!("the collector is about to stop: {reason}"))
         }
         Ended::Revoked { reason } => {

@@ -5,6 +5,7 @@ use crate::link::chain;
 use crate::outage::Outage;
 use crate::spool::{BatchRecord, OfferError, Spool, SpoolError, SpoolLimits};
 use crate::sync::Order;
+use crate::window;
 use proto::{BodyEncoder, ClockReading, wire};
 use rustls::ClientConfig;
 use shared_model::{
@@ -14,7 +15,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
 
 /// What the uplink needs to know.
 #[derive(Clone, Debug)]
@@ -66,6 +68,10 @@ pub(crate) struct Shared {
     pub(crate) syncs: SyncSender<Order>,
     /// What is to be brought to disk must not wait for more.
     pub(crate) urgent: AtomicBool,
+    /// The TLS configuration; a change makes the session move to a connection with it.
+    pub(crate) tls: watch::Sender<Arc<ClientConfig>>,
+    /// Random bytes of this start of the program.
+    pub(crate) run_id: [u8; 16],
     state: Mutex<State>,
     synced: AtomicBool,
 }
@@ -75,7 +81,8 @@ pub(crate) struct State {
     encoder: BodyEncoder,
     /// The latest catalog message that adds to the generation before it.
     pub(crate) delta: Option<wire::Catalog>,
-    pub(crate) tls: Arc<ClientConfig>,
+    /// The reconnect window the collector announced last.
+    pub(crate) announced: Option<Duration>,
     pub(crate) connected: bool,
     /// Sessions tried since the start.
     pub(crate) sessions: u64,
@@ -145,9 +152,10 @@ impl Uplink {
         self.0.lock().spool.catalog().clone()
     }
 
-    /// Takes a new TLS configuration, after a renewal; the next connection uses it.
+    /// Takes a new TLS configuration, after a renewal. An open session finishes what is on the way and moves to a
+    /// connection with it, since the collector ends it when the old certificate does.
     pub fn set_tls(&self, tls: Arc<ClientConfig>) {
-        self.0.lock().tls = tls;
+        self.0.tls.send_replace(tls);
     }
 
     /// Whether the kernel calls the wall clock synchronised; told to the collector with every clock reading. False
@@ -180,11 +188,15 @@ impl Shared {
         syncs: SyncSender<Order>,
     ) -> Result<Self, SpoolError> {
         let encoder = BodyEncoder::new().map_err(SpoolError::Encoder)?;
+        let announced = window::read(&config.data_dir);
+        let mut run_id = [0; 16];
+        // Without randomness a clone of this data folder is not told from this node; it works all the same.
+        let _random = getrandom::fill(&mut run_id).is_ok();
         let state = State {
             spool,
             encoder,
             delta: None,
-            tls,
+            announced,
             connected: false,
             sessions: 0,
             offset: None,
@@ -194,7 +206,8 @@ impl Shared {
         };
         let synced = AtomicBool::new(false);
         let (bell, urgent) = (Notify::new(), AtomicBool::new(false));
-        Ok(Self { config, clock, bell, syncs, urgent, state: Mutex::new(state), synced })
+        let (tls, state) = (watch::Sender::new(tls), Mutex::new(state));
+        Ok(Self { config, clock, bell, syncs, urgent, tls, run_id, state, synced })
     }
 
     /// Has the spool brought to disk soon.

@@ -4,6 +4,8 @@
 //! what to do. Every refusal is logged with the peer's address.
 
 use crate::Peer;
+use crate::admissions::{Admissions, Caller};
+use collector_domain::AuditAction;
 use proto::wire::enrollment_server::Enrollment;
 use proto::wire::{self, JoinReply, JoinRequest, RefusalCode, RenewReply, RenewRequest};
 use shared_model::{Clock, NodeIdentity};
@@ -66,12 +68,38 @@ pub trait Registrar: Send + Sync + 'static {
 pub struct EnrollmentService {
     registrar: Arc<dyn Registrar>,
     clock: Arc<dyn Clock>,
+    admissions: Arc<Admissions>,
 }
 
 impl EnrollmentService {
     /// The service over a registrar.
-    pub fn new(registrar: Arc<dyn Registrar>, clock: Arc<dyn Clock>) -> Self {
-        Self { registrar, clock }
+    pub fn new(
+        registrar: Arc<dyn Registrar>,
+        clock: Arc<dyn Clock>,
+        admissions: Arc<Admissions>,
+    ) -> Self {
+        Self { registrar, clock, admissions }
+    }
+
+    /// Notes in the book at the door what was decided on a certificate.
+    fn book(
+        &self,
+        from: Option<std::net::SocketAddr>,
+        action: AuditAction,
+        object: &str,
+        decided: &Result<Granted, NotGranted>,
+    ) {
+        match decided {
+            Ok(granted) => {
+                let caller = Caller { who: granted.identity.to_string(), from };
+                self.admissions.admitted(&caller, action, object);
+            }
+            Err(refused) => {
+                let caller = Caller::unknown(from);
+                let reason = code_word(refused.code);
+                self.admissions.refused(&caller, action, object, reason, &refused.detail);
+            }
+        }
     }
 
     /// Signing and syncing take milliseconds of a worker thread: not on the threads that carry the streams.
@@ -89,7 +117,7 @@ impl EnrollmentService {
 #[tonic::async_trait]
 impl Enrollment for EnrollmentService {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinReply>, Status> {
-        let address = address(&request);
+        let (from, address) = (peer(&request), address(&request));
         let message = request.into_inner();
         let token_id: String = message.token_id.chars().take(64).collect();
         let identity = match message.requested_identity.as_str() {
@@ -118,6 +146,7 @@ impl Enrollment for EnrollmentService {
                 tracing::warn!(%address, token_id, code = ?refused.code, detail = refused.detail, "refused a join");
             }
         }
+        self.book(from, AuditAction::Join, &token_id, &decided);
         let outcome = match decided {
             Ok(granted) => wire::join_reply::Outcome::Granted(granted.into()),
             Err(refused) => wire::join_reply::Outcome::Refused(refused.into()),
@@ -129,7 +158,7 @@ impl Enrollment for EnrollmentService {
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<RenewReply>, Status> {
-        let address = address(&request);
+        let (from, address) = (peer(&request), address(&request));
         let message = request.into_inner();
         let chain = message.certificate_chain_der;
         let offer = RenewOffer {
@@ -146,6 +175,7 @@ impl Enrollment for EnrollmentService {
                 tracing::warn!(%address, code = ?refused.code, detail = refused.detail, "refused a renewal");
             }
         }
+        self.book(from, AuditAction::Renew, "certificate", &decided);
         let outcome = match decided {
             Ok(granted) => wire::renew_reply::Outcome::Granted(granted.into()),
             Err(refused) => wire::renew_reply::Outcome::Refused(refused.into()),
@@ -155,6 +185,23 @@ impl Enrollment for EnrollmentService {
             outcome: Some(outcome),
         }))
     }
+}
+
+/// The label of a refusal's count.
+fn code_word(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::Unspecified => "unspecified",
+        RefusalCode::TokenUnknown => "token_unknown",
+        RefusalCode::TokenUsed => "token_used",
+        RefusalCode::TokenExpired => "token_expired",
+        RefusalCode::Identity => "identity",
+        RefusalCode::SigningRequest => "signing_request",
+        RefusalCode::Certificate => "certificate",
+    }
+}
+
+fn peer<T>(request: &Request<T>) -> Option<std::net::SocketAddr> {
+    request.extensions().get::<Peer>().map(|peer| peer.address)
 }
 
 fn address<T>(request: &Request<T>) -> String {

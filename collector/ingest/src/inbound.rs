@@ -1,9 +1,13 @@
 //! What sessions hand to the collector's engine, and what it hands back.
 
+use crate::budget::Held;
 use bytes::Bytes;
 use proto::StreamId;
+use proto::limits::MAX_RANGES;
+use proto::wire::NackCode;
 use shared_model::{Batch, Catalog, Event, Gap, Lane, NodeIdentity, Seq, SeqRange, SeqSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 /// Numbers a session within one run of the collector.
@@ -38,6 +42,8 @@ pub enum Inbound {
         body: Bytes,
         /// Decoded.
         batch: Batch,
+        /// The memory it takes until it is dropped.
+        held: Held,
     },
     /// A declared loss.
     Gap {
@@ -86,6 +92,10 @@ pub struct Open {
     pub stream: StreamId,
     /// Counts the agent's sessions of this stream.
     pub session_no: u64,
+    /// Which start of the agent's program; that of the machine's boot where the agent is too old to say.
+    pub run: [u8; 16],
+    /// The agent's address, `unknown` where there is none.
+    pub address: String,
     /// Version of the agent.
     pub agent_version: String,
     /// Collector's wall clock minus the node's when `Hello` came; includes the way, so it is rough.
@@ -120,6 +130,22 @@ pub enum Refusal {
     Unavailable,
 }
 
+/// A record that the engine does not take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusedRecord {
+    /// Its number.
+    pub seq: Seq,
+    /// What the agent is to do.
+    pub code: NackCode,
+    /// Not to be sent again sooner.
+    pub retry_after: Duration,
+    /// Why.
+    pub detail: String,
+}
+
+/// Records refused by the engine that wait for their session: an agent has fewer on the way.
+const REFUSED_MAX: usize = 256;
+
 /// Acknowledgements and orders on their way to one session: bounded, because ranges merge.
 #[derive(Debug, Default)]
 pub struct Acks {
@@ -130,7 +156,15 @@ pub struct Acks {
 #[derive(Debug, Default)]
 struct AckState {
     durable: SeqSet,
+    refused: Vec<RefusedRecord>,
     end: Option<Refusal>,
+}
+
+/// What a session is to tell its agent.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) durable: SeqSet,
+    pub(crate) refused: Vec<RefusedRecord>,
 }
 
 impl Acks {
@@ -140,22 +174,37 @@ impl Acks {
         self.changed.notify_one();
     }
 
+    /// The record is not taken.
+    pub fn refuse(&self, refused: RefusedRecord) {
+        let mut state = self.lock();
+        if state.refused.len() < REFUSED_MAX {
+            state.refused.push(refused);
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// The session must end.
     pub fn end(&self, why: Refusal) {
         self.lock().end = Some(why);
         self.changed.notify_one();
     }
 
-    /// Waits for news: what became durable since the last call, or the order to end.
-    pub(crate) async fn next(&self) -> Result<SeqSet, Refusal> {
+    /// Waits for news: what became durable or was refused since the last call, or the order to end. At most as many
+    /// intervals as fit a message; the others come with the next call.
+    pub(crate) async fn next(&self) -> Result<News, Refusal> {
         loop {
             {
                 let mut state = self.lock();
                 if let Some(why) = state.end.clone() {
                     return Err(why);
                 }
-                if state.durable.max().is_some() {
-                    return Ok(std::mem::take(&mut state.durable));
+                if state.durable.max().is_some() || !state.refused.is_empty() {
+                    let all = std::mem::take(&mut state.durable);
+                    let (now, later) = all.ranges().split_at(all.ranges().len().min(MAX_RANGES));
+                    state.durable = later.iter().copied().collect();
+                    let refused = std::mem::take(&mut state.refused);
+                    return Ok(News { durable: now.iter().copied().collect(), refused });
                 }
             }
             self.changed.notified().await;

@@ -1,8 +1,8 @@
 //! From a verified certificate to a node.
 
 use crate::Peer;
-use shared_model::NodeIdentity;
-use shared_runtime::tls::{identity_of, serial_of};
+use shared_model::{NodeIdentity, Timestamp};
+use shared_runtime::tls::{identity_of, serial_of, validity_of};
 use tonic::Status;
 
 /// A node that proved who it is.
@@ -12,6 +12,8 @@ pub struct KnownNode {
     pub identity: NodeIdentity,
     /// Serial number of the certificate, lower-case hexadecimal.
     pub serial: String,
+    /// Last instant at which the certificate is valid.
+    pub not_after: Timestamp,
 }
 
 /// The node behind a request. Everything but `Join` and `Renew` needs one.
@@ -30,5 +32,6 @@ pub(crate) fn known_node(peer: Option<&Peer>) -> Result<KnownNode, Status> {
     Ok(KnownNode {
         identity: identity_of(certificate).map_err(refused)?,
         serial: serial_of(certificate).map_err(refused)?,
+        not_after: validity_of(certificate).map_err(refused)?.1,
     })
 }

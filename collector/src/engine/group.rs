@@ -2,12 +2,17 @@
 
 use super::fold::Fold;
 use super::record::{BatchRecord, EventRecord, GapRecord, OpenedRecord, Record, Source};
+use super::rivals::{ALIVE_WITHIN, CopyId, Rivals};
 use super::steady::Stamp;
 use collector_domain::{Act, ActRefused, IncidentRevision, Silence, SilenceRefused};
-use collector_ingest::{Acks, Inbound, Open, Opened, Refusal, SessionId};
-use shared_model::{Batch, NodeIdentity, Seq, SeqRange};
+use collector_ingest::{
+    Acks, Held, Inbound, NackCode, Open, Opened, Refusal, RefusedRecord, SessionId,
+};
+use proto::limits::MAX_SETTLED_RANGES;
+use shared_model::{Batch, NodeIdentity, Seq, SeqRange, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// The answer to an act.
@@ -29,7 +34,8 @@ pub(crate) struct Staged {
 /// What to do once the record is on disk and folded.
 pub(crate) enum Then {
     Nothing,
-    Acknowledge(Arc<Acks>, Seq),
+    /// The memory of the record is free again with that.
+    Acknowledge(Arc<Acks>, Seq, Option<Held>),
     Answer(ActReply, Act),
     AnswerSilence(SilenceReply),
     /// What became of a delivery is on disk.
@@ -44,12 +50,19 @@ pub(crate) struct Sessions {
     /// Numbers of streams that are journalled in this group but not folded yet.
     next_source: u32,
     pending: BTreeMap<(NodeIdentity, [u8; 16]), u32>,
+    rivals: Rivals,
+    /// Nodes whose identity was proven in this group to be used twice.
+    claimed_twice: Vec<NodeIdentity>,
 }
+
+/// A stream that leaves this many holes sends what fills them before anything else.
+const FILL_AFTER: Duration = Duration::from_secs(1);
 
 struct Live {
     source: u32,
     node: NodeIdentity,
-    stream: [u8; 16],
+    serial: String,
+    copy: CopyId,
     session_no: u64,
     acks: Arc<Acks>,
 }
@@ -71,6 +84,29 @@ impl Sessions {
         for live in std::mem::take(&mut self.live).into_values() {
             live.acks.end(why.clone());
         }
+    }
+
+    /// Ends the sessions of nodes that may not come in any more.
+    pub(crate) fn end_unwelcome(&mut self, stamp: Stamp, admits: Admits<'_>) -> Vec<Staged> {
+        let mut closed = Vec::new();
+        self.live.retain(|_, live| {
+            let welcome = admits(&live.node, &live.serial);
+            if !welcome {
+                tracing::warn!(node = %live.node, "revoked: its session ends");
+                live.acks.end(Refusal::Revoked);
+                let source = live.source;
+                closed.push(plain(Record::Closed { stamp, source, planned: false }));
+            }
+            welcome
+        });
+        closed
+    }
+
+    /// Nodes whose identity was found to be used twice since the last call, and those where that is over.
+    pub(crate) fn claims(&mut self, now: Timestamp) -> Vec<(NodeIdentity, bool)> {
+        let over = self.rivals.forget(now).into_iter().map(|node| (node, false));
+        let found = std::mem::take(&mut self.claimed_twice).into_iter().map(|node| (node, true));
+        found.chain(over).collect()
     }
 
     /// Stages one message. `admits` tells whether a node may come in with a certificate. Returns whether the record was there
@@ -106,8 +142,12 @@ impl Sessions {
                 if duplicate(fold, live, seq) {
                     return true;
                 }
+                let own = SeqRange { from: seq, to: seq };
+                if leaves_holes(fold, live, seq, &[own, gap.lost]) {
+                    return false;
+                }
                 let record = Record::Gap(GapRecord::new(stamp, live.source, seq, &gap));
-                let then = Then::Acknowledge(Arc::clone(&live.acks), seq);
+                let then = Then::Acknowledge(Arc::clone(&live.acks), seq, None);
                 out.push(Staged { record, decoded: None, then });
             }
             Inbound::Event { session, seq, event } => {
@@ -115,20 +155,26 @@ impl Sessions {
                 if duplicate(fold, live, seq) {
                     return true;
                 }
+                if leaves_holes(fold, live, seq, &[SeqRange { from: seq, to: seq }]) {
+                    return false;
+                }
                 let record = Record::Event(EventRecord::new(stamp, live.source, seq, &event));
-                let then = Then::Acknowledge(Arc::clone(&live.acks), seq);
+                let then = Then::Acknowledge(Arc::clone(&live.acks), seq, None);
                 out.push(Staged { record, decoded: None, then });
             }
-            Inbound::Batch { session, seq, lane, raw_len, crc32c, body, batch } => {
+            Inbound::Batch { session, seq, lane, raw_len, crc32c, body, batch, held } => {
                 let Some(live) = self.live.get(&session) else { return false };
                 if duplicate(fold, live, seq) {
                     return true;
+                }
+                if leaves_holes(fold, live, seq, &[SeqRange { from: seq, to: seq }]) {
+                    return false;
                 }
                 let generation = batch.generation;
                 let source = live.source;
                 let record =
                     BatchRecord { stamp, source, seq, lane, generation, raw_len, crc32c, body };
-                let then = Then::Acknowledge(Arc::clone(&live.acks), seq);
+                let then = Then::Acknowledge(Arc::clone(&live.acks), seq, Some(held));
                 out.push(Staged { record: Record::Batch(record), decoded: Some(batch), then });
             }
         }
@@ -147,16 +193,11 @@ impl Sessions {
             answer(*open, Err(Refusal::Revoked));
             return;
         }
+        if let Some(refusal) = self.refusal(&open, fold) {
+            answer(*open, Err(refusal));
+            return;
+        }
         let same = |live: &Live| live.node == open.node;
-        if self.live.values().any(|l| same(l) && l.stream != open.stream.0) {
-            answer(*open, Err(Refusal::Duplicate));
-            return;
-        }
-        // The same installation again: its larger session number wins over a half-open older one.
-        if self.live.values().any(|l| same(l) && l.session_no > open.session_no) {
-            answer(*open, Err(Refusal::Superseded));
-            return;
-        }
         let older: Vec<SessionId> =
             self.live.iter().filter(|(_, l)| same(l)).map(|(&id, _)| id).collect();
         for id in older {
@@ -174,10 +215,10 @@ impl Sessions {
             self.pending.insert(key.clone(), source);
             source
         });
-        let (node, stream) = key;
-        let acks = Arc::clone(&open.acks);
-        self.live
-            .insert(open.session, Live { source, node, stream, session_no: open.session_no, acks });
+        let (node, acks) = (key.0, Arc::clone(&open.acks));
+        let (serial, session_no, copy) = (open.serial.clone(), open.session_no, copy_of(&open));
+        let live = Live { source, node, serial, copy, session_no, acks };
+        self.live.insert(open.session, live);
         let record = Record::Opened(OpenedRecord {
             stamp,
             source,
@@ -187,6 +228,73 @@ impl Sessions {
         });
         out.push(Staged { record, decoded: None, then: Then::Open(open, source) });
     }
+
+    /// Why a session is not let in beside the one that its node has.
+    fn refusal(&mut self, open: &Open, fold: &Fold) -> Option<Refusal> {
+        let (copy, now) = (copy_of(open), fold.now);
+        let held = self.live.values().find(|live| live.node == open.node);
+        match held {
+            // The same program again: its larger session number wins over a half-open older one.
+            Some(live) if live.copy == copy => {
+                (live.session_no > open.session_no).then_some(Refusal::Superseded)
+            }
+            Some(live) if is_alive(fold, live) => {
+                tracing::warn!(
+                    node = %open.node, address = open.address,
+                    "another installation with this identity asks for a session while one is open"
+                );
+                if self.rivals.refused(&open.node, live.copy, now) {
+                    tracing::error!(
+                        node = %open.node, address = open.address,
+                        "two machines claim this identity: the one without a session is a clone, or joined under a wrong name"
+                    );
+                    self.claimed_twice.push(open.node.clone());
+                }
+                Some(Refusal::Duplicate)
+            }
+            _ => {
+                let keeper = self.rivals.keeper(&open.node)?;
+                let source = fold.source_of(&open.node, keeper.0);
+                let heard = source.and_then(|s| fold.streams.get(&s)).and_then(|s| s.last_heard);
+                let waits = self.rivals.must_wait(&open.node, copy, heard, now);
+                waits.then_some(Refusal::Duplicate)
+            }
+        }
+    }
+}
+
+fn copy_of(open: &Open) -> CopyId {
+    (open.stream.0, open.run)
+}
+
+/// Whether a session's agent was heard a moment ago; one that is about to be folded was.
+fn is_alive(fold: &Fold, live: &Live) -> bool {
+    let heard = fold.streams.get(&live.source).and_then(|s| s.last_heard);
+    heard.is_none_or(|at| fold.now.since(at) < ALIVE_WITHIN)
+}
+
+/// Refuses, for a while, a record that would leave one more hole in a stream that has many: what is known of a stream
+/// must stay small. Agents fill the holes first; only a broken or hostile one comes here.
+fn leaves_holes(fold: &Fold, live: &Live, seq: Seq, ranges: &[SeqRange]) -> bool {
+    let Some(acked) = fold.streams.get(&live.source).map(|s| &s.acked) else { return false };
+    if acked.ranges().len() < MAX_SETTLED_RANGES {
+        return false;
+    }
+    let joins = ranges.iter().all(|r| {
+        let before = r.from.0.checked_sub(1).is_none_or(|n| n == 0 || acked.contains(Seq(n)));
+        before || acked.contains(Seq(r.to.0.saturating_add(1))) || acked.covers(*r)
+    });
+    if !joins {
+        live.acks.refuse(RefusedRecord {
+            seq,
+            code: NackCode::Busy,
+            retry_after: FILL_AFTER,
+            detail: format!(
+                "the stream has {MAX_SETTLED_RANGES} holes: send what is missing before record {seq}"
+            ),
+        });
+    }
+    !joins
 }
 
 /// Answers an opening with what is folded by now.

@@ -14,6 +14,7 @@ mod recovery;
 mod registrar;
 mod replay;
 mod revisions;
+mod rivals;
 mod run;
 mod settings;
 mod source;

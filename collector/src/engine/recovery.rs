@@ -91,7 +91,10 @@ pub(crate) fn open(
         pack: pack.digest().to_owned(),
         contract: config.contract(),
         topology: config.topology(),
-        reconnect_window: collector_ingest::RECONNECT_WINDOW,
+        reconnect_window: collector_ingest::reconnect_window(
+            config.agents.reconnect_window.get(),
+            engine.fold.streams.len(),
+        ),
         notify: config.notify(),
     }));
     engine.commit_alone(&started)?;

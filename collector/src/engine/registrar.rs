@@ -7,6 +7,7 @@ use shared_model::{Clock, NodeIdentity};
 use shared_runtime::telemetry::chain;
 use shared_runtime::tls::{Authority, Issued, token_secret_digest, verify_renewal};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Grants certificates for this collector's nodes.
 pub(crate) struct CollectorRegistrar {
@@ -16,14 +17,14 @@ pub(crate) struct CollectorRegistrar {
     pub(crate) authority: Arc<Authority>,
     /// Time.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Life of a certificate in days.
-    pub(crate) certificate_days: u32,
+    /// Life of a certificate.
+    pub(crate) certificate_life: Duration,
 }
 
 impl CollectorRegistrar {
     fn issue(&self, csr_der: &[u8], identity: &NodeIdentity) -> Result<Issued, NotGranted> {
         self.authority
-            .issue_node(csr_der, identity, self.clock.wall(), self.certificate_days)
+            .issue_node(csr_der, identity, self.clock.wall(), self.certificate_life)
             .map_err(|e| NotGranted { code: RefusalCode::SigningRequest, detail: chain(&e) })
     }
 

@@ -3,6 +3,7 @@
 use super::clock_watch::ClockWatch;
 use super::fold::{Fold, Folded, SampleSink};
 use super::group::{ActReply, Sessions, SilenceReply, Staged, Then, welcome};
+use super::observed::{Observation, ObservedRecord};
 use super::publish::{Published, Totals};
 use super::record::Record;
 use super::revisions::Revisions;
@@ -29,6 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 const GROUP_MAX: usize = 1024;
 /// One tick a second: deadlines and absence are judged to the second.
 const TICK: Duration = Duration::from_secs(1);
+/// Whether two machines claim a node's identity, 1 or 0; told when it changes.
+const DUPLICATE: &str = "wardround_duplicate_identity";
 
 /// What others ask of the engine.
 pub(crate) enum Command {
@@ -93,6 +96,7 @@ impl Engine {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut last_snapshot = self.clock.boot();
+        let mut changed_settings = self.settings.changed();
         self.publish();
         loop {
             sessions.begin(&self.fold);
@@ -103,6 +107,7 @@ impl Engine {
                 _ = ticks.tick() => {
                     tick = true;
                     self.stage_tick(&mut staged);
+                    self.stage_claims(&mut sessions, &mut staged);
                 }
                 command = commands.recv() => match command {
                     // Whoever asked may have hung up; a cut that nobody takes is removed at the next one or at a start.
@@ -123,6 +128,9 @@ impl Engine {
                         }
                     },
                 },
+                Ok(()) = changed_settings.changed() => {
+                    staged.extend(self.hold_against_settings(&mut sessions));
+                }
                 received = inbound.recv_many(&mut messages, GROUP_MAX) => {
                     if received == 0 {
                         return self.stop();
@@ -190,6 +198,25 @@ impl Engine {
             expected,
             hint: last.map_or_else(String::new, |n| format!("{} by {} at {}", n.text, n.by, n.at)),
         })
+    }
+
+    /// Ends the sessions that the settings, which have changed, do not admit any more.
+    fn hold_against_settings(&self, sessions: &mut Sessions) -> Vec<Staged> {
+        let settings = self.settings.lock();
+        let admits = |node: &NodeIdentity, serial: &str| settings.state().admits(node, serial);
+        sessions.end_unwelcome(self.stamp(), &admits)
+    }
+
+    /// Identities that two machines claim, and those that one of them gave up.
+    fn stage_claims(&self, sessions: &mut Sessions, staged: &mut Vec<Staged>) {
+        let claims = sessions.claims(self.fold.now).into_iter();
+        let samples: Vec<Observation> = claims
+            .map(|(node, twice)| Observation::of_node(DUPLICATE, &node, f64::from(u8::from(twice))))
+            .collect();
+        if !samples.is_empty() {
+            let record = Record::Observed(ObservedRecord::new(self.stamp(), samples));
+            staged.push(Staged { record, decoded: None, then: Then::Nothing });
+        }
     }
 
     fn stage(
@@ -261,7 +288,10 @@ impl Engine {
         for (then, folded) in then {
             match then {
                 Then::Nothing => {}
-                Then::Acknowledge(acks, seq) => acks.durable(seq),
+                Then::Acknowledge(acks, seq, held) => {
+                    drop(held);
+                    acks.durable(seq);
+                }
                 Then::Open(open, source) => welcome(*open, source, &self.fold),
                 Then::Answer(reply, act) => {
                     let answer = match folded.refused {

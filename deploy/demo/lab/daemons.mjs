@@ -17,6 +17,7 @@ appliance = "appliance-1"
 hospital_name = { zh = "演示医院", en = "Demo Hospital" }
 [agents]
 listen = "127.0.0.1:${ports.agents}"
+reconnect_window = "1s"
 [api]
 listen = "127.0.0.1:${ports.api}"
 [contract]

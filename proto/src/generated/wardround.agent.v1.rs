@@ -436,6 +436,10 @@ pub struct Hello {
     /// The number the next new record will get; everything below was given out in this stream.
     #[prost(uint64, tag = "13")]
     pub next_seq: u64,
+    /// 16 random bytes made when the agent's program started and written nowhere: two that come with the same stream_id
+    /// while both are alive are copies of one data folder. Empty from older agents.
+    #[prost(bytes = "bytes", tag = "14")]
+    pub run_id: ::prost::bytes::Bytes,
 }
 /// Accepts a session.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -456,21 +460,25 @@ pub struct Welcome {
     /// Whether the collector lacks the catalog named in Hello.
     #[prost(bool, tag = "5")]
     pub need_catalog: bool,
-    /// Bytes of batches the agent may have unacknowledged on the wire, 0 for no limit.
+    /// Bytes of BACKFILL the agent may have unacknowledged on the wire, 0 for no limit.
     #[prost(uint32, tag = "6")]
     pub credit_bytes: u32,
-    /// Batches the agent may have unacknowledged on the wire, 0 for no limit.
+    /// Records of BACKFILL the agent may have unacknowledged on the wire, 0 for no limit.
     #[prost(uint32, tag = "7")]
     pub credit_batches: u32,
     /// A heartbeat is due each time this long has passed, milliseconds.
     #[prost(uint32, tag = "8")]
     pub heartbeat_ms: u32,
-    /// After a lost session the first attempt is spread over this window, milliseconds.
+    /// After a lost session, and after its own start, the agent's first attempt is spread over this window, milliseconds.
+    /// It remembers the last one it was told, also over a restart.
     #[prost(uint32, tag = "9")]
     pub reconnect_window_ms: u32,
     /// The collector's clocks when it sent this.
     #[prost(message, optional, tag = "10")]
     pub clock: ::core::option::Option<Clock>,
+    /// No BACKFILL until an Ack says otherwise: the collector has too much to do.
+    #[prost(bool, tag = "11")]
+    pub hold_backfill: bool,
 }
 /// Sign of life. The four times of one exchange (sent, received, answered, returned) give the clocks' offset; the
 /// agent reports the result of the previous exchange with the next one.
@@ -509,7 +517,8 @@ pub struct HeartbeatReply {
     #[prost(message, optional, tag = "3")]
     pub clock: ::core::option::Option<Clock>,
 }
-/// These records are on the collector's disk and will not be asked for again.
+/// These records are on the collector's disk and will not be asked for again. Also sent without any when the credit
+/// changes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Ack {
     /// Their numbers.
@@ -521,6 +530,9 @@ pub struct Ack {
     /// New value of Welcome.credit_batches.
     #[prost(uint32, tag = "3")]
     pub credit_batches: u32,
+    /// New value of Welcome.hold_backfill.
+    #[prost(bool, tag = "4")]
+    pub hold_backfill: bool,
 }
 /// This record was not taken.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -566,7 +578,7 @@ pub struct Goodbye {
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
 }
-/// The collector is about to stop.
+/// The collector is about to stop: send nothing new, wait for what is on the way, close, and come back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Drain {
     /// Come back at a random moment of this window, milliseconds.
@@ -681,6 +693,16 @@ pub mod session_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
     /// One long stream per agent over mutual TLS. The node writes only under the identity of its certificate.
+    ///
+    /// Two lanes share the stream. LIVE is what was made while the session is open, BACKFILL what was made before it. An
+    /// agent sends what is newest first: LIVE goes ahead of BACKFILL whenever both wait, each in its own order, and each
+    /// record is acknowledged by itself.
+    ///
+    /// Credit bounds what is on the way. BACKFILL keeps to what the collector grants in Welcome and Ack: so many bytes and
+    /// so many records unacknowledged at a time, none at all while it is held; one record may always be on the way unless
+    /// it is held. LIVE never draws on that: it has a credit of its own, 16 records, which the collector cannot take back,
+    /// so that a backfill of hours cannot starve it. An agent further reduces its backfill while acknowledgements take
+    /// long, because on a slow link what was sent before is in the way of what is live.
     #[derive(Debug, Clone)]
     pub struct SessionClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -803,6 +825,16 @@ pub mod session_server {
         ) -> std::result::Result<tonic::Response<Self::StreamStream>, tonic::Status>;
     }
     /// One long stream per agent over mutual TLS. The node writes only under the identity of its certificate.
+    ///
+    /// Two lanes share the stream. LIVE is what was made while the session is open, BACKFILL what was made before it. An
+    /// agent sends what is newest first: LIVE goes ahead of BACKFILL whenever both wait, each in its own order, and each
+    /// record is acknowledged by itself.
+    ///
+    /// Credit bounds what is on the way. BACKFILL keeps to what the collector grants in Welcome and Ack: so many bytes and
+    /// so many records unacknowledged at a time, none at all while it is held; one record may always be on the way unless
+    /// it is held. LIVE never draws on that: it has a credit of its own, 16 records, which the collector cannot take back,
+    /// so that a backfill of hours cannot starve it. An agent further reduces its backfill while acknowledgements take
+    /// long, because on a slow link what was sent before is in the way of what is live.
     #[derive(Debug)]
     pub struct SessionServer<T> {
         inner: Arc<T>,

@@ -12,6 +12,7 @@ use shared_runtime::tls::{
     pinned_client_config, server_config, verify_renewal,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 struct Hospital {
     authority: Authority,
@@ -33,7 +34,12 @@ fn node(hospital: &Hospital, name: &str) -> NodeCredentials {
     let identity = NodeIdentity::new("acme", "h1", "a1", name).unwrap();
     let issued = hospital
         .authority
-        .issue_node(&key.request_der().unwrap(), &identity, SystemClock.wall(), 14)
+        .issue_node(
+            &key.request_der().unwrap(),
+            &identity,
+            SystemClock.wall(),
+            Duration::from_secs(14 * 86_400),
+        )
         .unwrap();
     NodeCredentials {
         key_pem: key.pem(),
@@ -122,7 +128,14 @@ fn the_authority_survives_a_restart() {
 fn a_forged_request_is_refused() {
     let hospital = hospital();
     let identity = NodeIdentity::new("acme", "h1", "a1", "db1").unwrap();
-    let issue = |der: &[u8]| hospital.authority.issue_node(der, &identity, SystemClock.wall(), 14);
+    let issue = |der: &[u8]| {
+        hospital.authority.issue_node(
+            der,
+            &identity,
+            SystemClock.wall(),
+            Duration::from_secs(14 * 86_400),
+        )
+    };
     let good = NodeKey::generate().unwrap().request_der().unwrap();
     assert!(issue(&good).is_ok());
     // The request's last byte belongs to its signature, one in the middle to its key: neither may change.
@@ -144,7 +157,7 @@ fn only_the_old_key_renews() {
         CertificateDer::from_pem_slice(credentials.certificate_pem.as_bytes()).unwrap();
     let key = NodeKey::from_pem(&credentials.key_pem).unwrap();
     let now = SystemClock.wall();
-    let day = std::time::Duration::from_secs(86_400);
+    let day = Duration::from_secs(86_400);
     let renew = |ca: &Hospital, signature: &[u8], days: u32| {
         verify_renewal(
             &certificate,

@@ -13,6 +13,9 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// Time between two questions whether it does.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
+/// Samples a second of one node: the bench sends as fast as it is answered.
+const RATE_MAX: u32 = u32::MAX;
+
 /// A collector with a data folder and ports of its own.
 pub struct Collector {
     /// The daemon.
@@ -30,7 +33,7 @@ impl Collector {
     pub async fn start(binaries: &Path, more: &str, dir: &Path) -> Result<Self> {
         let (data, config) = (dir.join("collector"), dir.join("collector.toml"));
         let text = format!(
-            "data_dir = {data:?}\n[agents]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n{more}"
+            "data_dir = {data:?}\n[agents]\nlisten = \"127.0.0.1:0\"\nsamples_per_second = {RATE_MAX}\n[api]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n{more}"
         );
         std::fs::write(&config, text)?;
         let binary = binaries.join("wardround-collector");

@@ -218,6 +218,7 @@ fn hello(index: usize, identity: &NodeIdentity, catalog: &Catalog) -> Hello {
         features: Vec::new(),
         stream: StreamId(stream),
         boot_id: [7; 16],
+        run_id: None,
         session_no: 1,
         identity: identity.clone(),
         catalog: Some(CatalogVersion {

@@ -224,7 +224,9 @@ mod tests {
         let authority = Authority::open(dir.path(), now).unwrap();
         let key = NodeKey::generate().unwrap();
         let node = shared_model::NodeIdentity::new("p", "h", "a", "n").unwrap();
-        let issued = authority.issue_node(&key.request_der().unwrap(), &node, now, 10).unwrap();
+        let issued = authority
+            .issue_node(&key.request_der().unwrap(), &node, now, Duration::from_secs(10 * 86_400))
+            .unwrap();
         let credentials = NodeCredentials {
             key_pem: key.pem(),
             certificate_pem: issued.certificate_pem,

@@ -1,19 +1,25 @@
 //! One session: Hello and Welcome, then records up and confirmations down until something ends it.
 
+mod flight;
 mod heartbeat;
 mod outbox;
 
 use crate::link::{LinkError, call_failure, chain};
 use crate::task::told_to_stop;
 use crate::uplink::Shared;
+use crate::window;
 use heartbeat::Heartbeats;
 use outbox::Outbox;
-use proto::limits::MAX_MESSAGE_BYTES;
+use proto::limits::{MAX_MESSAGE_BYTES, SETTLED_RANGES_TIGHT};
 use proto::wire::down::Message as Down;
 use proto::wire::session_client::SessionClient;
-use proto::{Hello, NackAction, PROTOCOL, Welcome, nack_action, ranges_from_wire, up, wire};
+use proto::{
+    Credit, Hello, NackAction, PROTOCOL, Welcome, nack_action, ranges_from_wire, up, wire,
+};
+use rustls::ClientConfig;
 use shared_model::{BootTime, Seq, SeqSet};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
@@ -33,6 +39,10 @@ const SILENCE_MIN: Duration = Duration::from_secs(5);
 /// Shortest and longest pause after a record was not taken.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
 
+/// How long what is on the way may take to be confirmed before a session is left for another one; what is not by then
+/// is sent again.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
 /// How long the collector may take to close its side after the goodbye.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -45,7 +55,9 @@ pub(crate) enum Ended {
     /// It broke.
     Lost { lived: Duration, window: Duration, error: LinkError },
     /// The collector is about to stop.
-    Drained { lived: Duration, window: Duration, reason: String },
+    Drained { window: Duration, reason: String },
+    /// Left for a session with the node's new certificate.
+    Renewed,
     /// The node's certificate was revoked.
     Revoked { reason: String },
 }
@@ -54,6 +66,7 @@ pub(crate) enum Ended {
 pub(crate) async fn run(
     shared: &Shared,
     channel: Channel,
+    renewed: &mut watch::Receiver<Arc<ClientConfig>>,
     stopped: &mut watch::Receiver<bool>,
 ) -> Ended {
     let opened = timeout(WELCOME_TIMEOUT, Session::open(shared, channel)).await;
@@ -67,7 +80,7 @@ pub(crate) async fn run(
         }
     };
     let since = shared.clock.boot();
-    let end = session.talk(stopped).await;
+    let end = session.talk(renewed, stopped).await;
     let lived = shared.clock.boot().since(since);
     let window = session.welcome.reconnect_window;
     match end {
@@ -75,7 +88,8 @@ pub(crate) async fn run(
             session.farewell().await;
             Ended::Stopped
         }
-        End::Drained { window, reason } => Ended::Drained { lived, window, reason },
+        End::Drained { window, reason } => Ended::Drained { window, reason },
+        End::Renewed => Ended::Renewed,
         End::Revoked { reason } => Ended::Revoked { reason },
         End::Lost(error) => Ended::Lost { lived, window, error },
     }
@@ -84,6 +98,7 @@ pub(crate) async fn run(
 enum End {
     Stopped,
     Drained { window: Duration, reason: String },
+    Renewed,
     Revoked { reason: String },
     Lost(LinkError),
 }
@@ -93,6 +108,8 @@ enum Event {
     Down(Result<Option<wire::Down>, Status>),
     Beat,
     Resume,
+    Renewed,
+    Late,
     Room(bool),
     Bell,
 }
@@ -107,8 +124,8 @@ struct Session<'a> {
     heard: BootTime,
     /// When the last heartbeat was due.
     beaten: BootTime,
-    /// Nothing is sent for this long from now; taken by the loop.
-    pause: Option<Duration>,
+    /// The session is about to end so: nothing new is sent, what is on the way is waited for.
+    leaving: Option<End>,
 }
 
 impl<'a> Session<'a> {
@@ -146,41 +163,49 @@ impl<'a> Session<'a> {
         state.last_failure = None;
         let failures = state.outage.end();
         let live_from = state.spool.next();
+        let fresh_from = state.spool.fresh_from(SETTLED_RANGES_TIGHT);
         drop(state);
+        remember(shared, welcome.reconnect_window);
         tracing::info!(address, acked = %welcome.acked.count(), failures, "session with the collector is open");
         Ok(Self {
             shared,
             up: up_sender,
             down,
-            outbox: Outbox::new(live_from, known),
+            outbox: Outbox::new(fresh_from, live_from, known, welcome.credit),
             heartbeats: Heartbeats::default(),
             heard: shared.clock.boot(),
             beaten: shared.clock.boot(),
-            pause: None,
+            leaving: None,
             welcome,
         })
     }
 
-    async fn talk(&mut self, stopped: &mut watch::Receiver<bool>) -> End {
+    async fn talk(
+        &mut self,
+        renewed: &mut watch::Receiver<Arc<ClientConfig>>,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> End {
         let mut beats = interval(self.welcome.heartbeat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut pause = pin!(sleep(Duration::ZERO));
-        let mut paused = false;
+        let (mut pause, mut late) = (pin!(sleep(Duration::ZERO)), pin!(sleep(Duration::ZERO)));
         let mut work = true;
         loop {
-            if let Some(span) = self.pause.take() {
-                (paused, work) = (true, true);
+            let paused = self.outbox.paused(self.shared.clock.boot());
+            if let Some(span) = paused.filter(|_| !work) {
                 pause.as_mut().reset(Instant::now() + span);
             }
+            let leaving = self.leaving.is_some();
             let event = tokio::select! {
                 biased;
                 () = told_to_stop(stopped) => return End::Stopped,
                 message = self.down.message() => Event::Down(message),
+                () = &mut late, if leaving => Event::Late,
+                Ok(()) = renewed.changed(), if !leaving => Event::Renewed,
                 _ = beats.tick() => Event::Beat,
-                () = &mut pause, if paused => Event::Resume,
+                () = &mut pause, if paused.is_some() && !work => Event::Resume,
                 // The room found here cannot go away: nobody else fills the queue.
-                room = self.up.reserve(), if work && !paused => Event::Room(room.is_ok()),
-                () = self.shared.bell.notified(), if !work => Event::Bell,
+                room = self.up.reserve(), if work && !leaving => Event::Room(room.is_ok()),
+                () = self.shared.bell.notified(), if !work && !leaving => Event::Bell,
             };
             let outcome = match event {
                 Event::Down(Ok(Some(down))) => self.hear(down).map(|more| work || more),
@@ -197,16 +222,29 @@ impl<'a> Session<'a> {
                 // The connection is gone; why is told in the other direction.
                 Event::Room(false) => Ok(false),
                 Event::Bell => self.beat_along(&mut beats).map(|()| true),
-                Event::Resume => {
-                    paused = false;
+                Event::Resume => Ok(true),
+                Event::Renewed => {
+                    self.leaving = Some(End::Renewed);
                     Ok(work)
                 }
+                Event::Late => Err(self.leave()),
             };
             work = match outcome {
                 Ok(work) => work,
                 Err(end) => return end,
             };
+            if self.leaving.is_some() && self.outbox.is_clear() {
+                return self.leave();
+            }
+            if self.leaving.is_some() && !leaving {
+                late.as_mut().reset(Instant::now() + LEAVE_WITHIN);
+            }
         }
+    }
+
+    /// How the session ends that is being left.
+    fn leave(&mut self) -> End {
+        self.leaving.take().unwrap_or(End::Stopped)
     }
 
     /// Sends the next message; `false` when there is none.
@@ -228,7 +266,8 @@ impl<'a> Session<'a> {
                 let durable = ranges_from_wire("Ack.durable", &ack.durable);
                 let durable = durable.map_err(|e| self.broken(e.to_string()))?;
                 self.settle(&durable);
-                Ok(false)
+                let now = self.shared.clock.boot();
+                Ok(self.outbox.confirmed(&durable, Credit::of(&ack), now))
             }
             Some(Down::Nack(nack)) => Ok(self.refused(&nack)),
             Some(Down::HeartbeatReply(reply)) => {
@@ -241,7 +280,9 @@ impl<'a> Session<'a> {
             Some(Down::Drain(drain)) => {
                 let window = Duration::from_millis(drain.reconnect_window_ms.into());
                 let window = window.min(proto::limits::MAX_RECONNECT_WINDOW);
-                Err(End::Drained { window, reason: drain.reason })
+                remember(self.shared, window);
+                self.leaving = Some(End::Drained { window, reason: drain.reason });
+                Ok(false)
             }
             Some(Down::Revoked(revoked)) => Err(End::Revoked { reason: revoked.reason }),
             Some(Down::Welcome(_)) => Err(self.broken("a second welcome".into())),
@@ -260,19 +301,23 @@ impl<'a> Session<'a> {
         let seq = Seq(nack.seq);
         tracing::warn!(%seq, code = nack.code().as_str_name(), detail = nack.detail, "record not taken");
         if self.shared.lock().spool.next_unsettled(seq) != Some(seq) {
-            return false;
+            self.outbox.forget(seq);
+            return true;
         }
         let wait = Duration::from_millis(nack.retry_after_ms.into()).clamp(PAUSE.0, PAUSE.1);
-        match nack_action(nack.code()) {
-            NackAction::Drop if self.shared.lock().spool.refuse(seq) => return true,
-            NackAction::Drop => self.pause = Some(PAUSE.1),
-            NackAction::Retry => self.pause = Some(wait),
+        let wait = match nack_action(nack.code()) {
+            NackAction::Drop if self.shared.lock().spool.refuse(seq) => {
+                self.outbox.forget(seq);
+                return true;
+            }
+            NackAction::Drop => PAUSE.1,
+            NackAction::Retry => wait,
             NackAction::ResendCatalog => {
                 self.outbox.resend_catalog();
-                self.pause = Some(wait);
+                wait
             }
-        }
-        self.outbox.rewind(seq);
+        };
+        self.outbox.again(seq, wait, self.shared.clock.boot());
         true
     }
 
@@ -323,6 +368,14 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Remembers the window the collector announced, off the thread that must not wait for a disk.
+fn remember(shared: &Shared, window: Duration) {
+    if shared.lock().announced.replace(window) != Some(window) {
+        let dir = shared.config.data_dir.clone();
+        drop(tokio::task::spawn_blocking(move || window::write(&dir, window)));
+    }
+}
+
 fn lost(why: &str) -> End {
     End::Lost(LinkError::Lost(why.to_owned()))
 }
@@ -337,6 +390,7 @@ fn hello(shared: &Shared) -> Hello {
         features: Vec::new(),
         stream: spool.stream_id(),
         boot_id: shared.config.boot_id,
+        run_id: Some(shared.run_id),
         // Larger than any of an earlier start.
         session_no: spool.starts() << 32 | state.sessions,
         identity: shared.config.identity.clone(),

@@ -117,7 +117,7 @@ fn scenario(spool: &mut Spool, io: &Faulty) {
         if step % 4 == 0 {
             // A sync that fails is not repeated; the spool goes on.
             let synced = spool.prepare_sync().unwrap().run();
-            spool.synced(synced.map_err(|error| error.to_string()));
+            spool.synced(synced.err().map(|error| error.to_string()));
         }
     }
 }

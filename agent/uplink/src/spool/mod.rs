@@ -244,6 +244,15 @@ impl Spool {
         (seq < self.next()).then_some(seq)
     }
 
+    /// Where a new session begins to send ahead of the backlog: at the next record, but with `tight` or more intervals
+    /// of settled numbers right behind the highest, so that no further one comes up.
+    pub(crate) fn fresh_from(&self, tight: usize) -> Seq {
+        match self.settled.max() {
+            Some(max) if self.settled.ranges().len() >= tight => Seq(max.0 + 1).min(self.next()),
+            _ => self.next(),
+        }
+    }
+
     /// A record that need not be searched in the log: a late one, one that waits in memory, or an event.
     pub(crate) fn at_hand(&self, seq: Seq) -> Option<Record> {
         if let Ok(at) = self.recent.binary_search_by_key(&seq, |(s, _)| *s) {

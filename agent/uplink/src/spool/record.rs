@@ -91,7 +91,7 @@ impl Record {
     }
 
     /// Bytes it takes in memory, roughly.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Batch(batch) => batch.body.zbody.len() + size_of::<Self>(),
             Self::Gap(_) => size_of::<Self>(),

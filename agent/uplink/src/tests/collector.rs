@@ -8,8 +8,8 @@ use proto::wire::enrollment_server::{Enrollment, EnrollmentServer};
 use proto::wire::session_server::{self, SessionServer};
 use proto::wire::up::Message as Up;
 use proto::{
-    BodyDecoder, ClockReading, Hello, Welcome, apply_catalog, catalog_digest, decode_catalog, down,
-    event_from_wire, gap_from_wire, ranges_to_wire, wire,
+    BodyDecoder, ClockReading, Credit, Hello, Welcome, apply_catalog, catalog_digest,
+    decode_catalog, down, event_from_wire, gap_from_wire, ranges_to_wire, wire,
 };
 use shared_model::{Batch, Catalog, Clock, Event, Gap, Lane, Seq, SeqRange, SeqSet};
 use shared_runtime::SystemClock;
@@ -54,6 +54,12 @@ pub(super) struct State {
     /// Heartbeats are not answered.
     pub(super) mute: bool,
     pub(super) heartbeat: Duration,
+    /// How much backfill may be on the way.
+    pub(super) credit: Credit,
+    /// The reconnect window that is announced.
+    pub(super) window: Duration,
+    /// Nothing is acknowledged while this is set; the numbers wait here.
+    pub(super) withheld: Option<SeqSet>,
     /// Answers to Join and Renew.
     pub(super) enrollment: Option<wire::RefusalCode>,
     pub(super) wall_offset_us: i64,
@@ -266,12 +272,12 @@ impl Connection {
                 if let Some(left) = left {
                     *left -= 1;
                 }
+                if let Some(withheld) = &mut state.withheld {
+                    withheld.insert(seq);
+                    return None;
+                }
                 let durable = [SeqRange { from: seq, to: seq }].into_iter().collect();
-                Some(down(wire::Ack {
-                    durable: ranges_to_wire(&durable),
-                    credit_bytes: 0,
-                    credit_batches: 0,
-                }))
+                Some(down(state.credit.ack(ranges_to_wire(&durable))))
             }
         }
     }
@@ -288,10 +294,9 @@ fn welcome(state: &mut State, hello: Hello) -> wire::Welcome {
         session_epoch: 1,
         acked: state.settled.clone(),
         need_catalog,
-        credit_bytes: 0,
-        credit_batches: 0,
+        credit: state.credit,
         heartbeat: state.heartbeat,
-        reconnect_window: Duration::ZERO,
+        reconnect_window: state.window,
         clock: clock(),
     })
 }
@@ -356,7 +361,10 @@ impl Double {
             return Err(wire::Refused { code: code.into(), detail: "as the test asked".into() });
         }
         let node = identity.parse().unwrap();
-        let issued = self.authority.issue_node(csr_der, &node, SystemClock.wall(), 30).unwrap();
+        let issued = self
+            .authority
+            .issue_node(csr_der, &node, SystemClock.wall(), Duration::from_secs(30 * 86_400))
+            .unwrap();
         Ok(wire::Granted {
             identity: identity.to_owned(),
             certificate_chain_der: vec![issued.certificate_der.into()],

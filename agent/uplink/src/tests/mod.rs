@@ -3,6 +3,8 @@
 
 mod collector;
 mod enroll;
+mod lanes;
+mod narrow;
 mod node;
 mod session;
 mod sync;

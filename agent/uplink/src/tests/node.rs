@@ -95,7 +95,9 @@ pub(super) fn credentials(authority: &Authority) -> Arc<ClientConfig> {
 pub(super) fn credentials_trusting(issuer: &Authority, trusted: &Authority) -> Arc<ClientConfig> {
     let key = NodeKey::generate().unwrap();
     let request = key.request_der().unwrap();
-    let issued = issuer.issue_node(&request, &identity(), SystemClock.wall(), 30).unwrap();
+    let issued = issuer
+        .issue_node(&request, &identity(), SystemClock.wall(), Duration::from_secs(30 * 86_400))
+        .unwrap();
     let credentials = NodeCredentials {
         key_pem: key.pem(),
         certificate_pem: issued.certificate_pem,

@@ -18,8 +18,10 @@ use time::OffsetDateTime;
 
 const CA_YEARS: u64 = 20;
 const DAY: Duration = Duration::from_secs(86_400);
-/// Nodes' clocks may lag: certificates are valid from a little before they are made.
+/// Nodes' clocks may lag: certificates are valid from a little before they are made, but for no more than a tenth of their
+/// life, so that a third of it does not lie in the past.
 const BACKDATE: Duration = Duration::from_secs(300);
+const BACKDATE_SHARE: u32 = 10;
 
 /// A certificate authority: key and certificate under `DIR/ca.key` (0600) and `DIR/ca.crt`.
 pub struct Authority {
@@ -135,7 +137,7 @@ impl Authority {
         }
         params.distinguished_name = common_name("wardround-collector");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let (serial, not_after) = dress(&mut params, now, days)?;
+        let (serial, not_after) = dress(&mut params, now, DAY * days)?;
         let certificate = params
             .signed_by(&key, &self.issuer)
             .map_err(failed("sign the collector's certificate"))?;
@@ -150,9 +152,9 @@ impl Authority {
         request_der: &[u8],
         identity: &NodeIdentity,
         now: Timestamp,
-        days: u32,
+        life: Duration,
     ) -> Result<Issued, AuthorityError> {
-        self.issue_client(request_der, &identity.to_string(), identity.node(), now, days)
+        self.issue_client(request_der, &identity.to_string(), identity.node(), now, life)
     }
 
     /// Signs the request of a program that acts for an account, under the same terms as [`Authority::issue_node`].
@@ -166,7 +168,7 @@ impl Authority {
         now: Timestamp,
         days: u32,
     ) -> Result<Issued, AuthorityError> {
-        self.issue_client(request_der, &identity.to_string(), identity.account(), now, days)
+        self.issue_client(request_der, &identity.to_string(), identity.account(), now, DAY * days)
     }
 
     fn issue_client(
@@ -175,7 +177,7 @@ impl Authority {
         uri: &str,
         name: &str,
         now: Timestamp,
-        days: u32,
+        life: Duration,
     ) -> Result<Issued, AuthorityError> {
         let mut request = CertificateSigningRequestParams::from_der(&request_der.into())
             .map_err(AuthorityError::Request)?;
@@ -184,7 +186,7 @@ impl Authority {
         params.subject_alt_names = vec![SanType::URI(uri)];
         params.distinguished_name = common_name(name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let (serial, not_after) = dress(&mut params, now, days)?;
+        let (serial, not_after) = dress(&mut params, now, life)?;
         request.params = params;
         let certificate =
             request.signed_by(&self.issuer).map_err(failed("sign the client's certificate"))?;
@@ -213,15 +215,15 @@ fn create(
 fn dress(
     params: &mut CertificateParams,
     now: Timestamp,
-    days: u32,
+    life: Duration,
 ) -> Result<(String, Timestamp), AuthorityError> {
     let mut serial = [0u8; 16];
     getrandom::fill(&mut serial).map_err(AuthorityError::Random)?;
     // A positive serial without a leading zero byte prints the same everywhere.
     serial[0] = serial[0] & 0x3f | 0x40;
-    let not_after = now.plus(DAY * days);
+    let not_after = now.plus(life);
     params.serial_number = Some(SerialNumber::from_slice(&serial));
-    params.not_before = offset(now.minus(BACKDATE));
+    params.not_before = offset(now.minus(BACKDATE.min(life / BACKDATE_SHARE)));
     params.not_after = offset(not_after);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
