@@ -49,6 +49,7 @@ fn the_fixed_ids_exist() {
         ("ib.errors_rising", Incident, 3),
         ("ib.no_active_port", Incident, 2),
         ("ib.port_down", Incident, 3),
+        ("monitoring.duplicate_identity", Incident, 3),
         ("monitoring.node_silent", Incident, 3),
         ("monitoring.probe_data", Incident, 3),
         ("os.cpu_busy", Incident, 3),
