@@ -132,7 +132,8 @@ fn a_deleted_or_damaged_store_is_rebuilt() {
         if !before.is_empty() {
             fault();
         }
-        let sound = fs::read(&files(&place.ledger())[0]).unwrap();
+        let proved = collector_store::ledger::verify(&place.ledger()).unwrap();
+        assert_eq!(proved.entries, last * 6, "{what}: the ledger was touched");
         let (archive, thread) =
             ClosedArchive::start(&place.ledger(), &place.closed(), pack.rules()).unwrap();
         let again = read(&archive, last);
@@ -144,7 +145,6 @@ fn a_deleted_or_damaged_store_is_rebuilt() {
         assert_eq!(before[0].fix.as_deref(), Some(&*format!("fix {last}")), "{what}");
         archive.stop();
         thread.join().unwrap();
-        assert!(fs::read(&files(&place.ledger())[0]).unwrap().starts_with(&sound[..1_000]));
         println!("{what}: {last} incidents");
     }
 }
