@@ -110,7 +110,7 @@ mod tests {
             assert!(!rivals.must_wait(&node, FIRST, heard, now), "the keeper never waits");
         }
         assert_eq!(rivals.forget(at(384)), []);
-        assert_eq!(rivals.forget(at(385)), [node.clone()]);
+        assert_eq!(rivals.forget(at(385)), std::slice::from_ref(&node));
         assert_eq!(rivals.forget(at(386)), []);
     }
 }
