@@ -108,8 +108,14 @@ fn the_clock_may_be_set() {
     site.set_port("db1", false);
     let before = site.incident(PORT, "db1", |i| i.condition == "breached");
     let kept = certificate(&site, "db1");
-    for shift_s in [HOUR_S, 0, -HOUR_S, 0, TEN_YEARS_S, 0] {
+    for (steps, shift_s) in (1..).zip([HOUR_S, 0, -HOUR_S, 0, TEN_YEARS_S, 0]) {
         clock.set(shift_s);
+        wait::until("the step to be noticed", Duration::from_secs(30), || {
+            let said = |log: &str, words: &str| site.log(log).matches(words).count() >= steps;
+            (said("collector", "the collector's clock was set")
+                && said("db1", "the wall clock was set"))
+            .then_some(())
+        });
         wait::until("the finding of the step", Duration::from_secs(30), || {
             let found = site.findings("time.clock_step");
             found

@@ -79,16 +79,22 @@ fn a_cut_is_told_as_it_was() {
     books::read(&site.collector_data().join("journal")).expect_each_once();
 }
 
+/// What the journal says of a session that was accepted.
+#[derive(serde::Deserialize)]
+struct Opened {
+    source: u32,
+}
+
 /// The lanes of the batches of each session, in the order in which the journal holds them.
 fn sessions(site: &Site) -> Vec<Vec<u8>> {
     let mut sessions: Vec<(u32, Vec<u8>)> = Vec::new();
     for item in Reader::open(&site.collector_data().join("journal"), Lsn::FIRST) {
         let Item::Record { kind, payload, .. } = item.unwrap() else { panic!("damaged") };
         match kind {
-            // A session was accepted: a map with the field `source`.
+            // A session was accepted.
             6 => {
-                let key = payload.windows(7).position(|w| w == b"\xa6source").unwrap();
-                sessions.push((u32::from(payload[key + 7]), Vec::new()));
+                let opened: Opened = rmp_serde::from_slice(&payload).unwrap();
+                sessions.push((opened.source, Vec::new()));
             }
             4 => {
                 let source = u32::from_le_bytes(payload[..4].try_into().unwrap());

@@ -7,6 +7,15 @@ use std::path::Path;
 /// Kind bytes and heads of the records that the books need; documented in `collector/src/engine/record.rs`.
 const SOURCE: u8 = 2;
 const BATCH: u8 = 4;
+/// A node's event has a number of its own among the batches. Gaps are not counted: who reads the books expects none.
+const EVENT: u8 = 13;
+
+/// What the books need of a record that is a MessagePack map.
+#[derive(serde::Deserialize)]
+struct Numbered {
+    source: u32,
+    seq: u64,
+}
 
 /// How often each sequence number of each stream was journalled.
 #[derive(Debug, Default)]
@@ -29,6 +38,10 @@ pub fn read(dir: &Path) -> Books {
             BATCH => {
                 let source = u32::from_le_bytes(payload[..4].try_into().unwrap());
                 let seq = u64::from_le_bytes(payload[4..12].try_into().unwrap());
+                *books.batches.entry(source).or_default().entry(seq).or_default() += 1;
+            }
+            EVENT => {
+                let Numbered { source, seq } = rmp_serde::from_slice(&payload).unwrap();
                 *books.batches.entry(source).or_default().entry(seq).or_default() += 1;
             }
             _ => {}
