@@ -128,7 +128,8 @@ fn swapped_segments_are_named() {
             assert_right_or_named(&items, &laid.records);
             let outside = laid.places.iter().filter(|(at, ..)| *at != one && *at != other);
             let found = items.iter().filter(|item| matches!(item, Item::Record { .. }));
-            assert_eq!(found.count(), outside.count(), "{one} and {other}");
+            // Of the two, a reader may still find what stands behind the numbers it looks for.
+            assert!(found.count() >= outside.count(), "{one} and {other}");
             let summary = verify(laid.path()).unwrap();
             assert!(!summary.damaged.is_empty(), "{summary:?}");
             let (log, _) = Log::open(laid.path(), options(160)).unwrap();
