@@ -83,6 +83,10 @@ impl ClockWatch {
             if all || is_off || before.contains(node) {
                 out.push(Observation::of_node(OFFSET, node, seconds(offset_us)));
             }
+            let step = Observation::of_node(STEP, node, 0.0);
+            if all && fold.observed.contains_key(&step.labels) {
+                out.push(step);
+            }
             if is_off {
                 self.were_off.insert(node.clone());
             }

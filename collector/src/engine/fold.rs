@@ -2,7 +2,7 @@
 
 use super::late::Late;
 use super::observed::Column;
-use super::record::{BatchRecord, Record, Started};
+use super::record::{BatchRecord, EventRecord, Record, Started};
 use super::source::{Columns, Stream, decode_catalog};
 use super::steady::{Stamp, Steady};
 use collector_domain::{Act, ActRefused, Entry, Finding, SeriesId, Silence, SilenceRefused};
@@ -150,12 +150,7 @@ impl Fold {
                 folded.entries.extend(self.advance_late(gap.source).entries);
                 folded
             }
-            Record::Event(event) => {
-                if let Some(stream) = self.streams.get_mut(&event.source) {
-                    stream.acked.insert(event.seq);
-                }
-                self.heard(event.source, event.stamp)
-            }
+            Record::Event(event) => self.event(lsn, event, sink),
             Record::Opened(opened) => {
                 if let Some(stream) = self.streams.get_mut(&opened.source) {
                     stream.session_no = opened.session_no;
@@ -357,6 +352,17 @@ impl Fold {
         self.findings.clear();
         let (evaluator, findings) = (&mut self.evaluator, &mut self.findings);
         rows(&mut self.samples, |at, row| evaluator.round(at, row, findings));
+    }
+
+    fn event(&mut self, lsn: Lsn, event: &EventRecord, sink: &mut dyn SampleSink) -> Folded {
+        let stream = self.streams.get_mut(&event.source);
+        let is_new = stream.is_some_and(|stream| stream.acked.insert(event.seq));
+        let mut folded = self.heard(event.source, event.stamp);
+        if let Some(step_us) = event.clock_step_us().filter(|_| is_new) {
+            folded.entries.extend(self.node_stepped(lsn, event, step_us, sink).entries);
+        }
+        folded.entries.extend(self.advance_late(event.source).entries);
+        folded
     }
 
     fn heard(&mut self, source: u32, stamp: Stamp) -> Folded {

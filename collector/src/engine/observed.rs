@@ -3,18 +3,25 @@
 //! Observations are samples like any others. The engine journals them as they are made, the fold gives them to the
 //! evaluator at the collector's steady time, and rules of the pack judge them.
 
+use super::clock_watch::{STEP, seconds};
 use super::fold::{Fold, Folded, SampleSink};
+use super::record::EventRecord;
 use super::steady::Stamp;
 use collector_domain::SeriesId;
 use collector_store::series::GroupId;
 use serde::{Deserialize, Serialize};
 use shared_journal::Lsn;
-use shared_model::{Labels, NAME, NodeIdentity};
+use shared_model::{Labels, NAME, NodeIdentity, Timestamp};
+use std::time::Duration;
 
 /// Series of observations: ten for each of a thousand nodes. What is beyond is logged and not judged.
 const SERIES_MAX: usize = 10_000;
 /// Value of `job` on every observation.
 const JOB: &str = "wardround";
+/// Windows take no samples closer than 200 ms: a step keeps this far from what was observed a moment before.
+const APART: Duration = Duration::from_millis(250);
+/// How long before its first step a node's clock is noted as not set: the usual time between samples.
+const BEFORE: Duration = Duration::from_secs(1);
 /// `host` and `instance` of what concerns the collector itself. Incidents call it the same as a witness.
 const COLLECTOR: &str = "collector";
 
@@ -80,8 +87,39 @@ impl Fold {
     ) -> Folded {
         self.now = self.steady.now(record.stamp);
         let at = self.now;
+        let samples: Vec<_> = record.samples.iter().map(|sample| (at, sample)).collect();
+        self.judge_observed(lsn, &samples, sink)
+    }
+
+    /// A node told that its clock was set: an observation of it, and what its spool holds from before is mapped by it.
+    pub(super) fn node_stepped(
+        &mut self,
+        lsn: Lsn,
+        event: &EventRecord,
+        step_us: i64,
+        sink: &mut dyn SampleSink,
+    ) -> Folded {
+        let Some(stream) = self.streams.get_mut(&event.source) else { return Folded::default() };
+        stream.stepped(event.seq, step_us);
+        let node = stream.node.clone();
+        let step = Observation::of_node(STEP, &node, seconds(step_us));
+        let none = Observation::of_node(STEP, &node, 0.0);
+        let mut samples = vec![(self.now.plus(APART), &step)];
+        if !self.observed.contains_key(&step.labels) {
+            // The first step of a node is one from a clock that was not set before.
+            samples.insert(0, (self.now.minus(BEFORE), &none));
+        }
+        self.judge_observed(lsn, &samples, sink)
+    }
+
+    fn judge_observed(
+        &mut self,
+        lsn: Lsn,
+        observed: &[(Timestamp, &Observation)],
+        sink: &mut dyn SampleSink,
+    ) -> Folded {
         self.samples.clear();
-        for sample in &record.samples {
+        for &(at, sample) in observed {
             let Some(column) = self.column(&sample.labels, sink) else { continue };
             if let Some(group) = column.group {
                 sink.row(group, at, &[Some(sample.value)], lsn);

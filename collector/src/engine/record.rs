@@ -13,7 +13,9 @@ use bytes::Bytes;
 use collector_domain::{Act, Contract, DeliveryReport, SilenceChange, Topology};
 use collector_notify::Profile;
 use serde::{Deserialize, Serialize};
-use shared_model::{BootTime, Event, Gap, GapReason, Lane, NodeIdentity, Seq, SeqRange, Timestamp};
+use shared_model::{
+    BootTime, Event, EventContent, Gap, GapReason, Lane, NodeIdentity, Seq, SeqRange, Timestamp,
+};
 use std::time::Duration;
 
 const STARTED: u8 = 1;
@@ -143,6 +145,14 @@ impl EventRecord {
         let proto::wire::Event { kind, key, body, .. } = proto::event_to_wire(seq, event);
         let (at, boot, body) = (event.at, event.boot, body.into());
         Self { stamp, source, seq, at, boot, key, kind, body }
+    }
+
+    /// By how much the node's clock was set, microseconds, when that is what happened.
+    pub(crate) fn clock_step_us(&self) -> Option<i64> {
+        match proto::event_content(self.kind, &self.body) {
+            Ok(EventContent::ClockStep { step_us }) => Some(step_us),
+            _ => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use collector_domain::SeriesId;
 use collector_store::series::GroupId;
 use serde::{Deserialize, Serialize};
 use shared_model::{
-    Batch, Catalog, Labels, Lane, NAME, NodeIdentity, SeqSet, SeriesSet, Timestamp,
+    Batch, Catalog, Labels, Lane, NAME, NodeIdentity, Seq, SeqSet, SeriesSet, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ const AHEAD_MAX: Duration = Duration::from_secs(3);
 const LIVE_AGE_MAX: Duration = Duration::from_secs(60);
 /// Samples further in the future than this are not judged, wherever they come from.
 const FUTURE_MAX: Duration = Duration::from_secs(60);
+/// Steps of a node's clock that are remembered for what it spooled before them. A clock that is set more often is broken.
+const STEPS_MAX: usize = 64;
 
 /// One stream of a node: the name space of its sequence numbers, and what is known of it.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct Stream {
     pub(crate) last_heard: Option<Timestamp>,
     /// A session was opened and no batch of it has come yet.
     pub(crate) reopened: bool,
+    /// Steps of the node's clock by the number of the record that told them.
+    steps: BTreeMap<Seq, i64>,
 }
 
 /// Where the columns of a set go.
@@ -66,6 +70,8 @@ pub(crate) struct StoredStream {
     last_heard: Option<Timestamp>,
     #[serde(default)]
     reopened: bool,
+    #[serde(default)]
+    steps: BTreeMap<Seq, i64>,
 }
 
 impl Stream {
@@ -84,6 +90,7 @@ impl Stream {
             clock_offset_us: 0,
             last_heard: None,
             reopened: false,
+            steps: BTreeMap::new(),
         }
     }
 
@@ -103,7 +110,7 @@ impl Stream {
         let offset_us = self.clock_offset_us.saturating_add(ahead_us);
         let newest = batch.blocks.iter().flat_map(|block| &block.times).max();
         let Some(newest) = newest.filter(|_| record.lane == Lane::Live) else {
-            return trusted(offset_us);
+            return trusted(offset_us.saturating_add(self.stepped_after(record.seq)));
         };
         let shift_us = trusted(offset_us);
         let judged_at = shifted(*newest, shift_us);
@@ -136,6 +143,19 @@ impl Stream {
                 }
             }
         }
+    }
+
+    /// The node's clock was set by `step_us` before the record with this number.
+    pub(crate) fn stepped(&mut self, seq: Seq, step_us: i64) {
+        self.steps.insert(seq, step_us);
+        while self.steps.len() > STEPS_MAX {
+            self.steps.pop_first();
+        }
+    }
+
+    /// By how much the clock was set after the record with this number was made.
+    fn stepped_after(&self, seq: Seq) -> i64 {
+        self.steps.range(seq..).fold(0, |sum, (_, step)| sum.saturating_add(*step))
     }
 
     /// The full labels of each series of a set, in the order of its columns.
@@ -174,6 +194,7 @@ impl Stream {
             clock_offset_us: self.clock_offset_us,
             last_heard: self.last_heard,
             reopened: self.reopened,
+            steps: self.steps.clone(),
         }
     }
 
@@ -196,6 +217,7 @@ impl Stream {
             clock_offset_us: stored.clock_offset_us,
             last_heard: stored.last_heard,
             reopened: stored.reopened,
+            steps: stored.steps,
         })
     }
 }

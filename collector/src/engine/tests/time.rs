@@ -1,7 +1,9 @@
 //! Clocks that are set, on the collector and on a node.
 
+use super::super::record::EventRecord;
 use super::*;
 use collector_domain::Condition;
+use shared_model::{Event, EventContent};
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -106,4 +108,47 @@ fn the_future_is_not_judged() {
     };
     let found: Vec<_> = fold.evaluator.conditions().filter_map(stands).collect();
     assert_eq!(found, [(Condition::Clear, stamp(9).wall)]);
+}
+
+/// Scenario: while the session is lost the node's clock is set an hour forward or back, which its event tells, and the port goes
+/// down and up before that; live data comes first, then the event, then the spool. Guarantees: what was spooled before the step
+/// is judged in its own time, as a late incident; and the step is a finding on the node.
+#[test]
+fn what_was_spooled_before_a_step_is_judged_in_its_time() {
+    let pack = Arc::new(Pack::builtin().unwrap());
+    for step_us in [HOUR_US, -HOUR_US] {
+        let (mut fold, mut sink) = (fresh(&pack), Rows::default());
+        let taken = |second: u64| {
+            let step_us = if second < 40 { 0 } else { step_us };
+            (moved(stamp(second).wall, step_us), !(20..30).contains(&second))
+        };
+        // The event takes the number of the reading of second 39, which there was none.
+        let step = EventContent::ClockStep { step_us };
+        let (at, boot) = (taken(40).0, stamp(40).boot);
+        let event = Event { at, boot, key: "".into(), content: step };
+        let mut records = beginning();
+        records.extend((0..10).map(|second| batch(second, true)));
+        records.push(Record::Closed { stamp: stamp(10), source: 1, planned: false });
+        records.push(opened(60, -step_us));
+        let (at, is_up) = taken(60);
+        records.push(reading(60, 60, at, Lane::Live, is_up));
+        records.push(Record::Event(EventRecord::new(stamp(60), 1, Seq(40), &event)));
+        for second in (10..60).filter(|second| *second != 39) {
+            let (at, is_up) = taken(second);
+            records.push(reading(61, second, at, Lane::Backfill, is_up));
+        }
+        let entries = run(&mut fold, &mut sink, &records, 0);
+        let EntryKind::Opened { cause, occurred, late, .. } = &entries[0].kind else {
+            panic!("{entries:?}")
+        };
+        assert_eq!((&**cause, *occurred, *late), ("ib.no_active_port", stamp(20).wall, true));
+        let EntryKind::Condition { condition: Condition::Clear, at_event, .. } = entries[1].kind
+        else {
+            panic!("{entries:?}")
+        };
+        assert_eq!((at_event, entries.len()), (stamp(30).wall, 2));
+        let stepped: Vec<_> =
+            fold.machine.deviations().map(|s| (&*s.rule, s.subject.get("host"))).collect();
+        assert_eq!(stepped, [("time.clock_step", Some("db1"))]);
+    }
 }
