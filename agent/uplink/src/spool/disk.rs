@@ -46,7 +46,7 @@ impl Spool {
     pub(super) fn restore(&mut self) {
         let Some(mut memory) = self.memory.take() else { return };
         let mut written = self.write_back(&mut memory);
-        if written.as_ref().is_err_and(is_full) && self.free_now() {
+        while written.as_ref().is_err_and(is_full) && self.free_now() {
             written = self.write_back(&mut memory);
         }
         match written {

@@ -184,12 +184,19 @@ fn a_full_file_system_is_survived() {
     let filler = disk.at.join("filler");
     let filled = std::fs::write(&filler, vec![1; 8 << 20]);
     assert_eq!(filled.unwrap_err().kind(), io::ErrorKind::StorageFull);
-    let (rounds, events) = both(&mut spool, 51..=200);
-    // It lives on the blocks of its own oldest rounds, or in memory once it has none to give.
-    let kept = check(&spool, &rounds, &events);
-    assert!(spool.degraded().is_some() || kept < rounds.len(), "there is no block left");
+    // The kernel may have set blocks aside for the log before, some hundred rounds of them.
+    both(&mut spool, 51..=400);
+    assert!(spool.degraded().is_some(), "there is no block left");
     std::fs::remove_file(&filler).unwrap();
-    let (rounds, events) = both(&mut spool, 201..=201);
+    // The kernel gives freed blocks back with its next commit.
+    let (mut rounds, mut events) = both(&mut spool, 401..=401);
+    for token in 402..=450 {
+        if spool.degraded().is_none() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        (rounds, events) = both(&mut spool, token..=token);
+    }
     assert_eq!(spool.degraded(), None);
     let kept = check(&spool, &rounds, &events);
     spool.close().unwrap();
