@@ -120,8 +120,8 @@ fn damaged_records_are_refused_by_number() {
     let config = node(&collector, "db1", dir.path());
     let flipped = wire::Batch { crc32c: 1, ..batch(3, 1, 1, 2) };
     let cases = [
-        (bomb(1, 512 << 20, 512 << 20), NackCode::Invalid, "1"),
-        (bomb(2, 512 << 20, 1000), NackCode::Invalid, "2"),
+        (bomb(1, 512 << 20, 512 << 20), NackCode::Invalid, "raw length"),
+        (bomb(2, 512 << 20, 1000), NackCode::Invalid, "claimed length"),
         (flipped, NackCode::Checksum, "checksum"),
         (batch(4, 1, 9, 2), NackCode::UnknownCatalog, "set 9 is not defined"),
         (batch(5, 1, 1, 1), NackCode::Invalid, "set 1 has 2 series"),

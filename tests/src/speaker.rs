@@ -26,6 +26,8 @@ use tonic::{Status, Streaming};
 
 /// Messages on their way to the connection.
 const QUEUE: usize = 16;
+/// What the collector may send before it is read.
+const WINDOW_BYTES: u32 = 16 << 10;
 /// For an answer; a loaded machine takes its time, and a test that waits this long fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -88,7 +90,9 @@ pub async fn channel(
         let stream = once.take().ok_or(std::io::ErrorKind::NotConnected);
         std::future::ready(stream.map_err(std::io::Error::from))
     });
-    let endpoint = Endpoint::from_static("http://collector");
+    // Little is on the way to one that does not read.
+    let endpoint =
+        Endpoint::from_static("http://collector").initial_stream_window_size(WINDOW_BYTES);
     let channel = endpoint.connect_with_connector(connector).await;
     channel.map_err(|e| Status::unavailable(format!("{e:?}")))
 }
