@@ -71,7 +71,11 @@ fn a_cut_is_told_as_it_was() {
         assert_eq!(silence.reopened, 0);
     }
     assert_eq!(site.incidents(SILENT).len(), 2);
-    let after: Vec<_> = sessions(&site).split_off(opened);
+    let after = wait::until("a live batch of each node", Duration::from_secs(20), || {
+        let after: Vec<_> = sessions(&site).split_off(opened);
+        let lives = |s: &Session| s.batches.iter().any(|(lane, _)| *lane == LIVE);
+        (after.len() == 2 && after.iter().all(lives)).then_some(after)
+    });
     for session in &after {
         let spooled = session.batches.iter().filter(|(lane, _)| *lane == BACKFILL).count();
         let live = session.batches.iter().find(|(lane, _)| *lane == LIVE).unwrap();
@@ -83,7 +87,6 @@ fn a_cut_is_told_as_it_was() {
         assert!(spooled > 5, "the node sent from its spool");
         assert!(waited < Duration::from_secs(5), "live data waits for its round only");
     }
-    assert_eq!(after.len(), 2);
     books::read(&site.collector_data().join("journal")).expect_each_once();
 }
 
