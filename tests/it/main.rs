@@ -7,6 +7,7 @@
     reason = "a failed step ends the test with its words"
 )]
 
+mod backup;
 mod certificates;
 mod clocks;
 mod clones;
