@@ -328,6 +328,8 @@ impl Conversation {
         };
         let now = self.shared.clock.boot();
         talk.read_from = Instant::now() + self.account.reading(size, now);
+        // Silence that the collector itself asked for is nobody's fault.
+        talk.silent_at = talk.silent_at.max(talk.read_from + SILENT_MAX);
         match message {
             wire::up::Message::Batch(batch) => self.batch(batch, talk).await,
             wire::up::Message::Catalog(message) => {
