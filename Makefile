@@ -26,5 +26,5 @@ test-long: ## many kills and long runs, besides
 lint: ## formatting, lints, licences
 	@tests/lint.sh
 
-bench: ## the figures of the README, each beside its peer
+bench: ## figures, each beside its peer
 	@tests/bench.sh

@@ -35,7 +35,7 @@ printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d.wardround
 chmod +x /usr/sbin/policy-rc.d.wardround
 [ -e /usr/sbin/policy-rc.d ] || { mv /usr/sbin/policy-rc.d.wardround /usr/sbin/policy-rc.d; made=1; }
 rm -f /usr/sbin/policy-rc.d.wardround
+trap '[ "${made:-0}" = 1 ] && rm -f /usr/sbin/policy-rc.d' EXIT
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-[ "${made:-0}" = 1 ] && rm -f /usr/sbin/policy-rc.d
 exit 0

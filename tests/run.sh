@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests, one suite per crate, and prints the time of each. Argument: short (the default) or long.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# Where cargo says that its packages are, also when the way here leads over a link.
+cd -P "$(dirname "$0")/.."
 
 command -v cargo >/dev/null || { echo "Rust is missing: install rustup and a toolchain of at least 1.95 (https://rustup.rs)" >&2; exit 1; }
 command -v node >/dev/null || { echo "Node.js is missing: install version 18 or later" >&2; exit 1; }
@@ -25,12 +26,14 @@ programs=$(cargo test --workspace --no-run --locked --message-format=json 2>/dev
         if (built.executable && built.profile?.test) console.log(`${require("path").dirname(built.manifest_path)}\t${built.executable}`);
     }')
 suite() { # crate's folder, arguments...
-    local folder=$1 status=0
+    local folder=$1 status=0 ran=0
     shift
     while IFS=$'\t' read -r home program; do
         [ "$home" = "$PWD/$folder" ] || continue
+        ran=1
         (cd "$home" && CARGO_MANIFEST_DIR=$home "$program" "$@" </dev/null) || status=1
     done <<<"$programs"
+    [ $ran = 1 ] || { echo "no test program was built in $folder" >&2; status=1; }
     return $status
 }
 for crate in $(sed -n 's/^    "\(.*\)",$/\1/p' Cargo.toml); do

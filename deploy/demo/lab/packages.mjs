@@ -1,6 +1,6 @@
 // What the machine must have: checked before anything is started.
 
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { run } from "./process.mjs";
 
@@ -14,6 +14,9 @@ const NEEDED = [
   ["/usr/bin/cc", "gcc"],
 ];
 
+// What Debian's packages ask whether they may start their service.
+const POLICY = "/usr/sbin/policy-rc.d";
+
 export function checkMachine({ build }) {
   if (process.getuid() !== 0) {
     throw new Error("run as root: the disk fault needs a small loop file system of its own, and PostgreSQL runs as its own user");
@@ -25,6 +28,13 @@ export function checkMachine({ build }) {
   if (missing.length === 0) return;
   console.log(`installing Debian packages: ${missing.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  run("apt-get", ["update", "-qq"], { env });
-  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env });
+  // The demonstration starts every server itself; the packages' own services stay off.
+  const guards = !existsSync(POLICY);
+  if (guards) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    run("apt-get", ["update", "-qq"], { env });
+    run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env });
+  } finally {
+    if (guards) rmSync(POLICY, { force: true });
+  }
 }
