@@ -101,7 +101,6 @@ fn note_failure(shared: &Shared, failure: String, wait: Duration) {
         None => tracing::debug!(wait_ms = wait.as_millis() as u64, "{failure}"),
     }
     state.connected = false;
-    state.offset = None;
     state.last_failure = Some(failure);
     drop(state);
     // What it left unconfirmed waited for the collector only.

@@ -1,6 +1,5 @@
 //! The uplink's handle: where the daemon hands over its rounds.
 
-use crate::clock_offset::Exchange;
 use crate::link::chain;
 use crate::outage::Outage;
 use crate::spool::{BatchRecord, OfferError, Spool, SpoolError, SpoolLimits};
@@ -48,8 +47,6 @@ pub struct UplinkStatus {
     pub unacked: u64,
     /// Why the spool is not on its disk; `None` while all is well.
     pub degraded: Option<String>,
-    /// Collector's wall clock minus the node's in this session, microseconds.
-    pub clock_offset_us: Option<i64>,
     /// Why there is no session, or why the last one ended.
     pub last_failure: Option<String>,
 }
@@ -86,7 +83,6 @@ pub(crate) struct State {
     pub(crate) connected: bool,
     /// Sessions tried since the start.
     pub(crate) sessions: u64,
-    pub(crate) offset: Option<Exchange>,
     pub(crate) last_failure: Option<String>,
     pub(crate) outage: Outage,
     /// Since when the spool has not been on its disk.
@@ -173,7 +169,6 @@ impl Uplink {
             next_seq: state.spool.next(),
             unacked: state.spool.spooled().count(),
             degraded: state.spool.degraded().map(str::to_owned),
-            clock_offset_us: state.offset.map(|exchange| exchange.offset_us),
             last_failure: state.last_failure.clone(),
         }
     }
@@ -199,7 +194,6 @@ impl Shared {
             announced,
             connected: false,
             sessions: 0,
-            offset: None,
             last_failure: None,
             outage: Outage::default(),
             degraded_since: None,

@@ -1,6 +1,6 @@
 //! Heartbeats that were sent and wait for their answer.
 
-use crate::clock_offset::{ClockOffset, Exchange, Moment};
+use crate::clock_offset::{ClockOffset, Moment};
 use proto::{ClockReading, clock_from_wire, wire};
 use shared_model::{Seq, Timestamp};
 use std::collections::VecDeque;
@@ -40,18 +40,17 @@ impl Heartbeats {
         }
     }
 
-    /// Takes an answer; yields the best exchange so far.
-    pub(super) fn answered(
-        &mut self,
-        reply: &wire::HeartbeatReply,
-        now: ClockReading,
-    ) -> Option<Exchange> {
-        let at = self.waiting.iter().position(|(number, _)| *number == reply.number)?;
-        let (_, sent) = self.waiting.remove(at)?;
-        let answered = clock_from_wire("HeartbeatReply.clock", reply.clock.as_ref()).ok()?;
-        let received = Timestamp::from_micros(reply.received_us);
-        self.offset.record(sent, received, answered.wall, moment(now));
-        self.offset.best()
+    /// Takes an answer: the next heartbeat tells what it measured. One that nobody waits for or that has no clock tells
+    /// nothing.
+    pub(super) fn answered(&mut self, reply: &wire::HeartbeatReply, now: ClockReading) {
+        let at = self.waiting.iter().position(|(number, _)| *number == reply.number);
+        let Some((_, sent)) = at.and_then(|at| self.waiting.remove(at)) else {
+            return;
+        };
+        if let Ok(answered) = clock_from_wire("HeartbeatReply.clock", reply.clock.as_ref()) {
+            let received = Timestamp::from_micros(reply.received_us);
+            self.offset.record(sent, received, answered.wall, moment(now));
+        }
     }
 }
 

@@ -272,9 +272,7 @@ impl<'a> Session<'a> {
             Some(Down::Nack(nack)) => Ok(self.refused(&nack)),
             Some(Down::HeartbeatReply(reply)) => {
                 let now = self.shared.reading();
-                if let Some(best) = self.heartbeats.answered(&reply, now) {
-                    self.shared.lock().offset = Some(best);
-                }
+                self.heartbeats.answered(&reply, now);
                 Ok(false)
             }
             Some(Down::Drain(drain)) => {

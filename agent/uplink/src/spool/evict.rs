@@ -1,9 +1,10 @@
 //! Losing the oldest records when there is no room, never without saying so.
 
-use super::record::clip;
+use super::record::{VOID, clip};
 use super::{Record, Spool, reserve, space};
 use shared_journal::{Item, Lsn};
 use shared_model::{Gap, GapReason, Seq, SeqRange, Timestamp};
+use std::collections::BTreeMap;
 
 impl Spool {
     /// Drops the oldest segments until `incoming` bytes fit what batches may take, or only the active segment is left.
@@ -17,15 +18,20 @@ impl Spool {
         }
     }
 
-    /// Drops the oldest events when there are more of them than the reserve takes; those that are not in the log either
-    /// are declared lost, and what they declared is declared anew.
+    /// Drops the oldest events when there are more of them than the reserve takes; those that are not in the log either, be
+    /// it that they were evicted or that a loss of power took them, are declared lost, and what they declared is declared anew.
     pub(super) fn trim_reserve(&mut self) {
         for (seq, gap) in self.reserve.evict() {
-            if seq.0 < self.log.first().0 && !self.settled.contains(seq) {
+            if !self.settled.contains(seq) && !self.is_in_log(seq) {
                 self.owed.extend(gap);
                 self.declare(SeqRange { from: seq, to: seq }, GapReason::Budget, None);
             }
         }
+    }
+
+    fn is_in_log(&self, seq: Seq) -> bool {
+        let found = self.reader(seq).next();
+        matches!(found, Some(Ok(Item::Record { lsn, kind, .. })) if lsn.0 == seq.0 && kind != VOID)
     }
 
     /// Drops the oldest segment; the loss of what was not settled in it is written first, so that a crash in between
@@ -77,7 +83,14 @@ impl Spool {
 
     /// The unsettled declarations in a range, and the times its unsettled batches span.
     fn contents(&self, range: SeqRange) -> (Vec<Gap>, Option<(Timestamp, Timestamp)>) {
-        let mut gaps = Vec::new();
+        // A loss of power may have taken a declaration from the log that the reserve still has.
+        let reserved = self.reserve.numbers(range, false).filter(|seq| !self.settled.contains(*seq));
+        let reserved = reserved.filter_map(|seq| Some((seq, self.reserve.get(seq)?)));
+        let mut gaps: BTreeMap<Seq, Gap> = BTreeMap::new();
+        gaps.extend(reserved.filter_map(|(seq, record)| match record {
+            Record::Gap(gap) => Some((seq, gap)),
+            _ => None,
+        }));
         let mut times: Option<(Timestamp, Timestamp)> = None;
         let mut reader = self.log.reader(Lsn(range.from.0));
         while reader.position() <= Lsn(range.to.0)
@@ -88,7 +101,7 @@ impl Spool {
                 continue;
             }
             match Record::decode(kind, payload) {
-                Some(Record::Gap(gap)) => gaps.push(gap),
+                Some(Record::Gap(gap)) => _ = gaps.insert(Seq(lsn.0), gap),
                 Some(Record::Batch(batch)) => {
                     let (first, last) = times.unwrap_or((batch.first, batch.last));
                     times = Some((first.min(batch.first), last.max(batch.last)));
@@ -96,7 +109,7 @@ impl Spool {
                 Some(Record::Event(_)) | None => {}
             }
         }
-        (gaps, times)
+        (gaps.into_values().collect(), times)
     }
 
     /// Writes the losses that are owed, unless the disk takes nothing: then they stay owed, and grow.
