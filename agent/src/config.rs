@@ -89,7 +89,7 @@ pub(crate) struct Spool {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Log {
-    /// `error`, `warn`, `info`, `debug`, `trace` or a filter such as `info,agent_uplink=debug`. Default `info`.
+    /// `off`, `error`, `warn`, `info`, `debug`, `trace` or a filter such as `info,agent_uplink=debug`. Default `info`.
     pub(crate) level: String,
     /// `text` or `json`. Default `text`.
     pub(crate) format: LogFormat,
@@ -127,10 +127,7 @@ impl Config {
     pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigErrors> {
         let default = Path::new(DEFAULT_PATH);
         let path = path.or_else(|| default.is_file().then_some(default));
-        let config: Self = shared_runtime::config::load(path)?;
-        let mut errors = ConfigErrors { file: path.map(Path::to_owned), faults: Vec::new() };
-        config.check(&mut errors);
-        errors.into_result(config)
+        shared_runtime::config::load(path, Self::check)
     }
 
     /// Folder of everything the agent keeps.

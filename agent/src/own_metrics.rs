@@ -40,13 +40,6 @@ static UNACKNOWLEDGED: Metric = Metric {
     help: "Records that the collector has not yet confirmed.",
     source: "the agent's spool",
 };
-static CLOCK_OFFSET: Metric = Metric {
-    name: "wardround_clock_offset_seconds",
-    kind: Kind::Gauge,
-    unit: Unit::Seconds,
-    help: "Collector's clock less the node's, as far as the last exchange told.",
-    source: "heartbeats of the session",
-};
 static LOST: Metric = Metric {
     name: "wardround_batches_lost_total",
     kind: Kind::Counter,
@@ -61,7 +54,6 @@ static REFUSED: Metric = Metric {
     help: "Series or sets that could not be numbered and are not sent.",
     source: "the agent's batcher",
 };
-
 static DEGRADED: Metric = Metric {
     name: "wardround_spool_degraded",
     kind: Kind::Gauge,
@@ -106,9 +98,6 @@ impl OwnMetrics {
         sink.put(&SPOOL_BYTES, &[], status.spool_bytes as f64);
         sink.put(&UNACKNOWLEDGED, &[], status.unacked as f64);
         sink.put(&DEGRADED, &[], f64::from(u8::from(status.degraded.is_some())));
-        if let Some(micros) = status.clock_offset_us {
-            sink.put(&CLOCK_OFFSET, &[], micros as f64 / 1e6);
-        }
     }
 }
 

@@ -167,7 +167,7 @@ pub(crate) struct SettingsKeys {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Log {
-    /// `error`, `warn`, `info`, `debug`, `trace` or a filter. Default `info`.
+    /// `off`, `error`, `warn`, `info`, `debug`, `trace` or a filter. Default `info`.
     pub(crate) level: Option<String>,
     /// `text` or `json`. Default `text`.
     pub(crate) format: LogFormat,
@@ -225,10 +225,7 @@ impl Config {
     pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigErrors> {
         let default = Path::new(DEFAULT_PATH);
         let path = path.or_else(|| default.is_file().then_some(default));
-        let config: Self = shared_runtime::config::load(path)?;
-        let mut errors = ConfigErrors { file: path.map(Path::to_owned), faults: Vec::new() };
-        config.check(&mut errors);
-        errors.into_result(config)
+        shared_runtime::config::load(path, Self::check)
     }
 
     /// Folder of everything the collector keeps.
@@ -405,14 +402,15 @@ impl Config {
                 );
             }
             if !names.contains(core.database.as_str()) {
-                let known: Vec<&str> = names.iter().copied().collect();
+                let known: Vec<&str> = names.iter().copied().filter(|n| !n.is_empty()).collect();
+                let known = if known.is_empty() {
+                    "none is declared".to_owned()
+                } else {
+                    format!("known: {}", known.join(", "))
+                };
                 errors.add(
                     format!("core_service[{i}].database"),
-                    format!(
-                        "no [[database_service]] is named '{}'; known: {}",
-                        core.database,
-                        known.join(", ")
-                    ),
+                    format!("no [[database_service]] is named '{}'; {known}", core.database),
                 );
             }
         }
@@ -424,22 +422,19 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<String> {
-        let config = match shared_runtime::config::parse::<Config>(text) {
-            Ok(config) => config,
+        match shared_runtime::config::parse(text, Config::check) {
+            Ok(_) => Vec::new(),
             Err(errors) => {
-                return errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect();
+                errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect()
             }
-        };
-        let mut errors = ConfigErrors::default();
-        config.check(&mut errors);
-        errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect()
+        }
     }
 
     /// Scenario: an empty file. Guarantees: it works and means the standard's own numbers on loopback.
     #[test]
     fn empty_is_the_standard() {
         assert!(faults("").is_empty());
-        let config: Config = shared_runtime::config::parse("").unwrap();
+        let config: Config = shared_runtime::config::parse("", Config::check).unwrap();
         assert_eq!(config.contract(), Contract::default());
         assert!(config.agents.listen.ip().is_loopback() && config.api.listen.ip().is_loopback());
     }

@@ -11,28 +11,39 @@ fn check(program: &str, text: &str) -> Output {
     command.arg("--config").arg(&config).arg("check-config").output().unwrap()
 }
 
-/// Scenario: several faults in one file, misspelt keys among them. Guarantees: all at once, each with its path, unknown keys
-/// with a suggestion, and a failing exit status.
+/// Scenario: several faults in one file, of form and of meaning, misspelt keys among them. Guarantees: all at once, each with
+/// its path, unknown keys with a suggestion, and a failing exit status.
 #[test]
 fn all_faults_are_reported_at_once() {
     for (program, text, expected) in [
         (
             "wardround-collector",
-            "data_dirr = \"/x\"\n[contract]\ntime_scale = \"ten\"\nwatch = \"24\"\n[[core_service]]\nname = \"a\"\n",
+            "data_dirr = \"/x\"\n[agents]\nseries_max = 0\n[contract]\ntime_scale = \"ten\"\nwatch = \"24\"\n\
+             [[core_service]]\nname = \"a\"\n[[core_service]]\nname = \"b\"\ndatabase = \"his\"\n[log]\nlevel = \"loud\"\n",
             &[
+                "7 faults",
                 "data_dirr: unknown key; did you mean 'data_dir'?",
                 "contract.time_scale: ",
                 "contract.watch: ",
                 "core_service[0]: missing field",
+                "agents.series_max: must be 1 to ",
+                "core_service[1].database: no [[database_service]] is named 'his'; none is declared",
+                "log.level: log level 'loud'",
             ][..],
         ),
         (
             "wardround-agent",
-            "data_dri = \"/x\"\n[spool]\nmax_bytes = \"5GB\"\n[[postgres]]\nport = 70000\n",
+            "data_dri = \"/x\"\n[spool]\nmax_bytes = \"5GB\"\nmax_disk_ratio = 2.0\n[probe.cpuu]\n[[postgres]]\nport = 70000\n\
+             [[postgres]]\nport = 0\n[log]\nlevel = \"loud\"\n",
             &[
+                "7 faults",
                 "data_dri: unknown key; did you mean 'data_dir'?",
                 "spool.max_bytes: ",
                 "postgres[0].port: ",
+                "spool.max_disk_ratio: write a share",
+                "probe.cpuu: unknown probe; did you mean 'cpu'?",
+                "postgres[1].port: write 1 to 65535",
+                "log.level: log level 'loud'",
             ][..],
         ),
     ] {

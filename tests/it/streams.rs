@@ -18,7 +18,7 @@ const CONFIG: &str = "[contract]\ntime_scale = 60\n[log]\nlevel = \"warn\"\n";
 const QUIET_WITHIN: Duration = Duration::from_secs(90);
 
 fn kills() -> u64 {
-    if std::env::var("WARDROUND_TESTS").as_deref() == Ok("long") { 50 } else { 8 }
+    if std::env::var("WARDROUND_TESTS").as_deref() == Ok("long") { 50 } else { 10 }
 }
 
 /// Scenario: twenty nodes stream ten batches a second each over the real spool and uplink; the collector is killed at random

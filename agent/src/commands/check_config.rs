@@ -19,7 +19,7 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     let host = plan::host_probes(config, None, &clock).len();
     let (databases, services) = (config.postgres.len(), config.core_service.len());
     let line = format!(
-        "valid: {host} probes of the server, {databases} PostgreSQL instances, {services} core services\n"
+        "configuration is valid: probes of the server: {host}, PostgreSQL instances: {databases}, core services: {services}\n"
     );
     super::write(line.as_bytes())
 }

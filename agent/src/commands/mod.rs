@@ -31,13 +31,13 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  wardround-agent join --collector 10.0.0.5:7443 --token wr1.…     once per node
-  wardround-agent run                                  until SIGTERM or SIGINT
-  wardround-agent probe                                read once and print
-  wardround-agent probe cpu postgres --format json     only these, as JSON
-  wardround-agent doctor                               is everything there that this node needs?
-  wardround-agent spool dump --since 2026-11-25T08:00:00Z   readings kept on this node
-  wardround-agent check-config --config agent.toml     all faults at once
+  wardround-agent join --collector 10.0.0.5:7443 --token wr1.…    once per node
+  wardround-agent run                                             until SIGTERM or SIGINT
+  wardround-agent probe                                           read once and print
+  wardround-agent probe cpu postgres --format json                only these, as JSON
+  wardround-agent doctor                                          what is missing here?
+  wardround-agent spool dump --since 2026-11-25T08:00:00Z         readings kept here
+  wardround-agent check-config --config agent.toml                all faults at once
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
 

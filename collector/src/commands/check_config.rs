@@ -7,7 +7,7 @@ pub(super) fn run(loaded: Result<Config, ConfigErrors>) -> anyhow::Result<()> {
     let config = loaded?;
     let contract = config.contract();
     super::print(&format!(
-        "configuration is valid: agents on {}, people on {}, data in {}, contract '{}' with time_scale {}, {} database services, {} core services, {} webhooks",
+        "configuration is valid: agents on {}, people on {}, data in {}, contract '{}' with time_scale {}, database services: {}, core services: {}, webhooks: {}",
         config.agents.listen,
         config.api.listen,
         config.data_dir().display(),

@@ -34,25 +34,31 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  wardround-collector serve                                    start, with every default
-  wardround-collector user add zhang --role engineer           an account; prints a random password
-  wardround-collector token create --node db1                  a one-time token for the node db1
-  wardround-collector doctor                                   what is wrong, and what to do
-  wardround-collector node list                                who joined, who is silent, whose certificate ends
-  wardround-collector client create --account noc -o noc       a certificate for a program, such as a NOC's
-  wardround-collector check-config --config collector.toml     all faults of a file at once
-  wardround-collector webhook test noc                         send a test message
-  wardround-collector ledger verify                            recompute the hash chain of the ledger
-  wardround-collector backup /media/usb/wardround.backup       everything in one file, while it runs
-  wardround-collector audit list --since 2026-11-25T00:00:00Z  who reached for what since then
+  wardround-collector serve                                 start, with every default
+  wardround-collector user add zhang --role engineer        an account; prints its password
+  wardround-collector token create --node db1               a one-time token for a node
+  wardround-collector doctor                                what is wrong, and what to do
+  wardround-collector node list                             who joined, who is silent
+  wardround-collector client create --account noc -o noc    a certificate for a program
+  wardround-collector check-config --config my.toml         all faults of a file at once
+  wardround-collector webhook test noc                      send a test message
+  wardround-collector ledger verify                         recompute the chain of the ledger
+  wardround-collector backup /media/usb/all.backup          everything in one file, running
+  wardround-collector audit list --since 2026-11-25T00:00:00Z
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
 
 #[derive(Subcommand)]
 enum Command {
     /// Run the collector until SIGINT or SIGTERM
+    #[command(
+        after_help = "Agents are heard on agents.listen (default 127.0.0.1:7443), people on api.listen (default https://127.0.0.1:8443/).\n\nExamples:\n  wardround-collector serve\n  wardround-collector serve --config /srv/collector.toml\n\nExit status: 0 stopped by SIGINT or SIGTERM, 1 could not start or go on."
+    )]
     Serve,
     /// Check a configuration file and print all its faults
+    #[command(
+        after_help = "Examples:\n  wardround-collector check-config                            the default file\n  wardround-collector check-config --config collector.toml    another one\n\nExit status: 0 valid, 1 faults: all are on standard error, with the path of each key."
+    )]
     CheckConfig,
     /// Look at everything the collector stands on and say what to do
     #[command(
@@ -140,4 +146,28 @@ fn print(line: &str) -> anyhow::Result<()> {
 pub(crate) fn print_error(error: &anyhow::Error) {
     // Nothing is left to do when standard error is closed as well.
     drop(writeln!(std::io::stderr(), "wardround-collector: {error:#}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: the whole command line as declared. Guarantees: no clash of names, and each command that does something has
+    /// an example.
+    #[test]
+    fn the_command_line_is_sound() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        let below = |command: &clap::Command| -> Vec<clap::Command> {
+            command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned().collect()
+        };
+        let mut waiting = below(&command);
+        while let Some(sub) = waiting.pop() {
+            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = sub.get_name();
+            assert!(sub.has_subcommands() || help.contains("Example"), "{name}: no example");
+            waiting.extend(below(&sub));
+        }
+    }
 }

@@ -7,6 +7,7 @@ use collector_standards::Pack;
 #[derive(Subcommand)]
 pub(super) enum Rules {
     /// Check the built-in standards pack and list its rules
+    #[command(after_help = "Example:\n  wardround-collector rules check")]
     Check,
 }
 

@@ -158,18 +158,21 @@ fn nodes(list: &[NodeLine], now: Timestamp) -> Finding {
 
 fn accounts(list: &[UserLine]) -> Finding {
     let check = "accounts";
-    let missing: Vec<&str> = [(Role::Engineer, "engineer"), (Role::Approver, "approver")]
-        .into_iter()
-        .filter(|(role, _)| !list.iter().any(|u| u.role == *role && !u.disabled))
-        .map(|(_, word)| word)
-        .collect();
-    if missing.is_empty() {
-        return Finding::ok(check, format!("{} accounts", list.len()));
-    }
-    let missing = missing.join(" and no ");
-    let advice = "nobody can respond or confirm: 'wardround-collector user add NAME --role engineer' or '--role approver'";
-    Finding::warn(check, format!("no {missing} is enabled"), advice)
+    let is_filled = |role: Role| list.iter().any(|u| u.role == role && !u.disabled);
+    let (found, advice) = match (is_filled(Role::Engineer), is_filled(Role::Approver)) {
+        (true, true) => return Finding::ok(check, format!("{} accounts", list.len())),
+        (false, true) => ("no engineer is enabled", format!("nobody can respond: {ADD} engineer'")),
+        (true, false) => ("no approver is enabled", format!("nobody can confirm: {ADD} approver'")),
+        (false, false) => (
+            "no engineer and no approver is enabled",
+            format!("nobody can respond or confirm: {ADD} engineer', and one with --role approver"),
+        ),
+    };
+    Finding::warn(check, found, advice)
 }
+
+/// How an account is made, up to its role.
+const ADD: &str = "'wardround-collector user add NAME --role";
 
 #[cfg(test)]
 mod tests {
@@ -223,8 +226,18 @@ mod tests {
         };
         let both = [user(Role::Engineer, false), user(Role::Approver, false)];
         assert_eq!(accounts(&both).verdict, Verdict::Ok);
-        let one = [user(Role::Engineer, true), user(Role::Approver, false)];
-        assert_eq!(accounts(&one).found, "no engineer is enabled");
-        assert_eq!(accounts(&[]).found, "no engineer and no approver is enabled");
+        let advice = |list: &[UserLine]| {
+            let Finding { found, advice, .. } = accounts(list);
+            (found, advice.unwrap_or_default())
+        };
+        let (found, advised) = advice(&[user(Role::Engineer, true), user(Role::Approver, false)]);
+        assert_eq!(found, "no engineer is enabled");
+        assert!(advised.starts_with("nobody can respond: "), "{advised}");
+        let (found, advised) = advice(&[user(Role::Engineer, false), user(Role::Approver, true)]);
+        assert_eq!(found, "no approver is enabled");
+        assert!(advised.starts_with("nobody can confirm: "), "{advised}");
+        let (found, advised) = advice(&[]);
+        assert_eq!(found, "no engineer and no approver is enabled");
+        assert!(advised.starts_with("nobody can respond or confirm: "), "{advised}");
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// How log lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -18,7 +19,7 @@ pub enum LogFormat {
 /// A log filter that does not parse.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "log level '{0}' is not one of error, warn, info, debug, trace or a filter such as info,wardround=debug"
+    "log level '{0}' is not one of off, error, warn, info, debug, trace or a filter such as info,collector_ingest=debug"
 )]
 pub struct InvalidLogLevel(pub String);
 
@@ -28,14 +29,21 @@ pub fn check_level(level: &str) -> Result<(), InvalidLogLevel> {
 }
 
 fn filter(level: &str) -> Result<EnvFilter, InvalidLogLevel> {
-    EnvFilter::builder().parse(level).map_err(|_| InvalidLogLevel(level.to_owned()))
+    let invalid = || InvalidLogLevel(level.to_owned());
+    // A word that is no level would be taken for the name of a module, and everything else be silent.
+    let is_known = |part: &str| {
+        part.contains('=') || (!part.is_empty() && part.parse::<LevelFilter>().is_ok())
+    };
+    if !level.split(',').map(str::trim).all(is_known) {
+        return Err(invalid());
+    }
+    EnvFilter::builder().parse(level).map_err(|_| invalid())
 }
 
 /// Starts logging to standard error. Called once, at start.
 pub fn init(level: &str, format: LogFormat) -> Result<(), InvalidLogLevel> {
-    let filter =
-        EnvFilter::builder().parse(level).map_err(|_| InvalidLogLevel(level.to_owned()))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter(level)?).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -54,4 +62,29 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: levels, filters and words that are neither. Guarantees: a misspelt level is refused, not taken for a module.
+    #[test]
+    fn a_misspelt_level_is_refused() {
+        for (level, ok) in [
+            ("info", true),
+            ("WARN", true),
+            ("off", true),
+            ("trace", true),
+            ("info,agent_uplink=debug", true),
+            ("agent_uplink=debug, warn", true),
+            ("loud", false),
+            ("info,loud", false),
+            ("info,agent_uplink=loud", false),
+            ("", false),
+            ("==", false),
+        ] {
+            assert_eq!(check_level(level).is_ok(), ok, "{level}");
+        }
+    }
 }

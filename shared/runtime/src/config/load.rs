@@ -31,6 +31,16 @@ impl ConfigErrors {
         self.faults.push(Fault { path: path.into(), what: what.into() });
     }
 
+    fn is_at(&self, path: &str) -> bool {
+        self.faults.iter().any(|fault| fault.path == path)
+    }
+
+    /// Whether there is a fault at this key or within it.
+    fn touches(&self, path: &str) -> bool {
+        let within = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        self.faults.iter().any(|fault| fault.path.strip_prefix(path).is_some_and(within))
+    }
+
     /// `Ok(value)` when there is no fault.
     pub fn into_result<T>(self, value: T) -> Result<T, Self> {
         if self.faults.is_empty() { Ok(value) } else { Err(self) }
@@ -54,8 +64,11 @@ impl std::error::Error for ConfigErrors {}
 /// Loads a file; `None` yields the defaults. A named file that is missing is a fault.
 ///
 /// `T` and the structs in it carry `#[serde(deny_unknown_fields)]` and defaults, so that an empty file works and a
-/// misspelt key is refused with a suggestion.
-pub fn load<T: DeserializeOwned>(path: Option<&Path>) -> Result<T, ConfigErrors> {
+/// misspelt key is refused with a suggestion. `check` adds what types cannot express.
+pub fn load<T: DeserializeOwned>(
+    path: Option<&Path>,
+    check: impl FnOnce(&T, &mut ConfigErrors),
+) -> Result<T, ConfigErrors> {
     let text = match path {
         None => String::new(),
         Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigErrors {
@@ -63,11 +76,14 @@ pub fn load<T: DeserializeOwned>(path: Option<&Path>) -> Result<T, ConfigErrors>
             faults: vec![Fault { path: String::new(), what: format!("cannot be read: {e}") }],
         })?,
     };
-    parse(&text).map_err(|errors| ConfigErrors { file: path.map(Path::to_owned), ..errors })
+    parse(&text, check).map_err(|errors| ConfigErrors { file: path.map(Path::to_owned), ..errors })
 }
 
 /// Parses a text as [`load`] does.
-pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ConfigErrors> {
+pub fn parse<T: DeserializeOwned>(
+    text: &str,
+    check: impl FnOnce(&T, &mut ConfigErrors),
+) -> Result<T, ConfigErrors> {
     let mut errors = ConfigErrors::default();
     let mut value = match text.parse::<toml::Table>() {
         Ok(table) => Value::Table(table),
@@ -76,29 +92,57 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ConfigErrors> {
             return Err(errors);
         }
     };
-    // Serde stops at the first fault, so each one is noted, taken out of the tree, and the rest tried again. Every turn
-    // takes something out, so the loop ends.
+    // Serde stops at the first fault, so each one is noted, mended or taken out of the tree, and the rest tried again.
+    // Every turn takes something out or fills in a key that was never tried, so the loop ends.
     let mut taken_out = TakenOut::default();
     loop {
-        match serde_path_to_error::deserialize::<_, T>(value.clone()) {
-            Ok(parsed) => return errors.into_result(parsed),
-            Err(error) => {
-                let mut segments: Vec<Segment> = error.path().iter().cloned().collect();
-                let message = error.into_inner().message().trim_end().to_owned();
-                let fault = describe(&mut segments, &message, &taken_out);
-                // A key that was faulty and taken out is not missing as well.
-                let name = fault.what.strip_prefix("missing field ").map(|n| n.trim_matches('`'));
-                let echo = name.map(|n| format!("{}.{n}", fault.path));
-                if !errors.faults.iter().any(|f| Some(&f.path) == echo.as_ref()) {
-                    errors.faults.push(fault);
-                }
-                if !remove(&mut value, &segments) {
-                    return Err(errors);
-                }
-                taken_out.note(&segments);
+        let error = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
+            Ok(parsed) => {
+                add_checks(&mut errors, &taken_out, |found| check(&parsed, found));
+                return errors.into_result(parsed);
             }
+            Err(error) => error,
+        };
+        let mut segments: Vec<Segment> = error.path().iter().cloned().collect();
+        let message = error.into_inner().message().trim_end().to_owned();
+        let fault = describe(&mut segments, &message, &taken_out);
+        if let Some(name) = message.strip_prefix("missing field ") {
+            let name = name.trim_matches('`');
+            let path = join(&fault.path, name);
+            // A key that was faulty and taken out is not missing as well.
+            if !errors.is_at(&path) {
+                errors.faults.push(fault);
+            }
+            // What else its table says is judged too: the key is filled in, once, with a text that no one chose.
+            if taken_out.filled.insert(path) && fill(&mut value, &segments, name) {
+                continue;
+            }
+        } else if !taken_out.filled.contains(&fault.path) {
+            errors.faults.push(fault);
+        } else {
+            // The text that was filled in does not fit here: its table goes.
+            segments.pop();
         }
+        if !remove(&mut value, &segments) {
+            return Err(errors);
+        }
+        taken_out.note(&segments);
     }
+}
+
+/// Adds what `check` finds in the rest of the file, but not what only follows from a fault that is known.
+fn add_checks(
+    errors: &mut ConfigErrors,
+    taken_out: &TakenOut,
+    check: impl FnOnce(&mut ConfigErrors),
+) {
+    let mut found = ConfigErrors::default();
+    check(&mut found);
+    found.faults.iter_mut().for_each(|fault| fault.path = taken_out.in_file(&fault.path));
+    found
+        .faults
+        .retain(|Fault { path, .. }| !errors.touches(path) && !taken_out.filled.contains(path));
+    errors.faults.append(&mut found.faults);
 }
 
 /// Turns serde's message into a fault; for an unknown field `segments` is extended to point at it.
@@ -125,26 +169,48 @@ fn describe(segments: &mut Vec<Segment>, message: &str, taken_out: &TakenOut) ->
     Fault { path: taken_out.print(segments), what }
 }
 
-/// List elements that were taken out, so that the indices of later faults are those of the file.
+/// What the tree lacks or has besides what the file says.
 #[derive(Default)]
-struct TakenOut(BTreeMap<String, BTreeSet<usize>>);
+struct TakenOut {
+    /// Indices in the file of the elements that were taken out of each list, so that later faults tell those of the file.
+    elements: BTreeMap<String, BTreeSet<usize>>,
+    /// Keys that were missing and filled in.
+    filled: BTreeSet<String>,
+}
 
 impl TakenOut {
     fn note(&mut self, segments: &[Segment]) {
         if let Some((Segment::Seq { index }, parents)) = segments.split_last() {
             let list = self.print(parents);
             let index = self.index_in_file(&list, *index);
-            self.0.entry(list).or_default().insert(index);
+            self.elements.entry(list).or_default().insert(index);
         }
     }
 
     fn index_in_file(&self, list: &str, mut index: usize) -> usize {
-        for taken in self.0.get(list).into_iter().flatten() {
+        for taken in self.elements.get(list).into_iter().flatten() {
             if *taken <= index {
                 index += 1;
             }
         }
         index
+    }
+
+    /// A path as a check wrote it, `postgres[0].port`, with the indices of the file.
+    fn in_file(&self, path: &str) -> String {
+        let mut text = String::new();
+        for (at, part) in path.split('[').enumerate() {
+            let index = part.split_once(']').and_then(|(i, rest)| Some((i.parse().ok()?, rest)));
+            match index {
+                Some((index, rest)) if at > 0 => {
+                    let index = self.index_in_file(&text, index);
+                    text.push_str(&format!("[{index}]{rest}"));
+                }
+                _ if at > 0 => text.push_str(&format!("[{part}")),
+                _ => text.push_str(part),
+            }
+        }
+        text
     }
 
     fn print(&self, segments: &[Segment]) -> String {
@@ -168,24 +234,36 @@ impl TakenOut {
     }
 }
 
+/// The key `name` of the table called `parent`.
+fn join(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
+}
+
+fn find<'v>(value: &'v mut Value, segments: &[Segment]) -> Option<&'v mut Value> {
+    segments.iter().try_fold(value, |at, segment| match (segment, at) {
+        (Segment::Map { key } | Segment::Enum { variant: key }, Value::Table(t)) => t.get_mut(key),
+        (Segment::Seq { index }, Value::Array(a)) => a.get_mut(*index),
+        _ => None,
+    })
+}
+
+fn fill(value: &mut Value, table: &[Segment], name: &str) -> bool {
+    match find(value, table) {
+        Some(Value::Table(table)) => {
+            table.insert(name.to_owned(), Value::String(String::new()));
+            true
+        }
+        _ => false,
+    }
+}
+
 fn remove(value: &mut Value, segments: &[Segment]) -> bool {
     let Some((last, parents)) = segments.split_last() else {
         return false;
     };
-    let mut at = value;
-    for segment in parents {
-        let next = match (segment, at) {
-            (Segment::Map { key } | Segment::Enum { variant: key }, Value::Table(t)) => {
-                t.get_mut(key)
-            }
-            (Segment::Seq { index }, Value::Array(a)) => a.get_mut(*index),
-            _ => None,
-        };
-        match next {
-            Some(next) => at = next,
-            None => return false,
-        }
-    }
+    let Some(at) = find(value, parents) else {
+        return false;
+    };
     match (last, at) {
         (Segment::Map { key } | Segment::Enum { variant: key }, Value::Table(t)) => {
             t.remove(key).is_some()
@@ -199,68 +277,4 @@ fn remove(value: &mut Value, segments: &[Segment]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Span;
-    use serde::Deserialize;
-
-    #[derive(Deserialize, Debug, Default)]
-    #[serde(deny_unknown_fields, default)]
-    struct Sample {
-        interval: Option<Span>,
-        port: u16,
-        child: Vec<Child>,
-    }
-
-    #[derive(Deserialize, Debug)]
-    #[serde(deny_unknown_fields)]
-    struct Child {
-        #[allow(dead_code, reason = "only its presence is tested")]
-        name: String,
-    }
-
-    fn faults(text: &str) -> Vec<String> {
-        match parse::<Sample>(text) {
-            Ok(_) => Vec::new(),
-            Err(e) => e.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect(),
-        }
-    }
-
-    /// Scenario: an empty file. Guarantees: it is valid.
-    #[test]
-    fn empty_works() {
-        assert!(faults("").is_empty());
-        assert_eq!(parse::<Sample>("port = 7").unwrap().port, 7);
-    }
-
-    /// Scenario: a file with several faults of different kinds. Guarantees: all are reported at once, each with its path,
-    /// and a misspelt key with the right one.
-    #[test]
-    fn all_faults_at_once() {
-        let found = faults(
-            "intervall = \"1s\"\nport = 70000\n[[child]]\nname = \"a\"\n[[child]]\nnam = \"b\"\nname = 3\n",
-        );
-        assert_eq!(found.len(), 4, "{found:#?}");
-        assert!(
-            found.iter().any(|f| f.starts_with("intervall: unknown key; did you mean 'interval'?")),
-            "{found:#?}"
-        );
-        assert!(found.iter().any(|f| f.starts_with("port: ")), "{found:#?}");
-        assert!(
-            found.iter().any(|f| f.starts_with("child[1].nam: unknown key; did you mean 'name'?")),
-            "{found:#?}"
-        );
-        assert!(found.iter().any(|f| f.starts_with("child[1].name: ")), "{found:#?}");
-    }
-
-    /// Scenario: not TOML at all, a bad unit, a missing field. Guarantees: a fault with its place, no endless loop.
-    #[test]
-    fn broken_files_are_explained() {
-        assert_eq!(faults("port = = 3").len(), 1);
-        assert!(faults("interval = \"5\"")[0].contains("write for example"));
-        let found = faults("[[child]]\n[[child]]\nname = \"b\"\n[[child]]\n");
-        assert_eq!(found.len(), 2, "{found:#?}");
-        assert!(found[0].starts_with("child[0]: missing field"), "{found:#?}");
-        assert!(found[1].starts_with("child[2]: missing field"), "{found:#?}");
-    }
-}
+mod tests;
