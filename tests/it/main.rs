@@ -23,6 +23,7 @@ mod noc;
 mod reconnect;
 mod refusals;
 mod restarts;
+mod states;
 mod streams;
 mod tidy;
 mod webhooks;

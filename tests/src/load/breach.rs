@@ -111,6 +111,8 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
     };
     collector.process.check()?;
     agent.check()?;
+    // The question under way when the last port was broken was given up, and its connection with it.
+    let mut api = collector.reader().await?;
     let path = format!("/api/v1/incidents?cause=ib.port_down&limit={}", fabric.ports());
     let Page { incidents } = api.get(&path).await?;
     rows(&broken, &ours, &theirs, &incidents)
