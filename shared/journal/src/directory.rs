@@ -1,8 +1,8 @@
 //! The names in a log's directory and the lock on it.
 
-use crate::{JournalError, Lsn};
+use crate::{Io, JournalError, Lsn};
 use rustix::fs::{FlockOperation, flock};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,10 @@ pub(crate) fn segment_path(dir: &Path, first: Lsn) -> PathBuf {
 }
 
 /// First numbers of all segments, ascending. Other files are not ours and are left alone.
-pub(crate) fn segments(dir: &Path) -> Result<Vec<Lsn>, JournalError> {
-    let mut firsts = Vec::new();
-    for entry in fs::read_dir(dir).map_err(JournalError::read(dir))? {
-        let entry = entry.map_err(JournalError::read(dir))?;
-        if let Some(first) = entry.file_name().to_str().and_then(first_of) {
-            firsts.push(first);
-        }
-    }
+pub(crate) fn segments(io: &dyn Io, dir: &Path) -> Result<Vec<Lsn>, JournalError> {
+    let names = io.names(dir).map_err(JournalError::read(dir))?;
+    let mut firsts: Vec<Lsn> =
+        names.iter().filter_map(|name| name.to_str().and_then(first_of)).collect();
     firsts.sort_unstable();
     Ok(firsts)
 }

@@ -1,11 +1,12 @@
-//! The file calls that change the disk, as a seam: a test can let the n-th of them fail.
+//! The file calls, as a seam: a test can let the n-th of them fail.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// The calls by which a [`Log`](crate::Log) changes the disk. [`Disk`] is the product's.
+/// The calls by which a [`Log`](crate::Log) and its readers reach the disk. [`Disk`] is the product's.
 pub trait Io: Send + Sync + std::fmt::Debug {
     /// Creates a file for reading and writing, or empties one that is left from a failed attempt.
     fn create(&self, path: &Path) -> io::Result<File>;
@@ -19,6 +20,14 @@ pub trait Io: Send + Sync + std::fmt::Debug {
     fn set_len(&self, file: &File, bytes: u64) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory, in any order.
+    fn names(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+    /// Opens a file for reading.
+    fn open(&self, path: &Path) -> io::Result<File>;
+    /// Length of a file.
+    fn bytes(&self, file: &File) -> io::Result<u64>;
+    /// Reads some bytes at `offset`; how many, 0 at the end.
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
 /// The operating system's file calls.
@@ -50,5 +59,21 @@ impl Io for Disk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn names(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    fn bytes(&self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.len())
+    }
+
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.read_at(buffer, offset)
     }
 }

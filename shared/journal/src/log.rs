@@ -101,7 +101,7 @@ impl Log {
         }
         let lock = directory::lock(dir)?;
         let mut recovery = Recovery::default();
-        let (segments, next) = recover(&*io, dir, options, &mut recovery)?;
+        let (segments, next) = recover(&io, dir, options, &mut recovery)?;
         let first = segments.back().map_or(next, |s| s.first);
         let active_path = directory::segment_path(dir, first);
         let mut open = OpenOptions::new();
@@ -209,7 +209,7 @@ impl Log {
 
     /// Reads from `from` on what is flushed. The reader may go to another thread and outlive the log.
     pub fn reader(&self, from: Lsn) -> Reader {
-        Reader::bounded(&self.dir, from, Some(Arc::clone(&self.flushed)))
+        Reader::bounded(Arc::clone(&self.io), &self.dir, from, Some(Arc::clone(&self.flushed)))
     }
 
     /// Removes the segments that hold only records before `lsn`, never the active one. Returns what was removed.
@@ -360,26 +360,26 @@ impl Log {
 
 /// Finds the segments, cuts the tail of the last one, and begins the first segment of an empty log.
 fn recover(
-    io: &dyn Io,
+    io: &Arc<dyn Io>,
     dir: &Path,
     options: Options,
     recovery: &mut Recovery,
 ) -> Result<(VecDeque<Segment>, Lsn), JournalError> {
-    let firsts = directory::segments(dir)?;
+    let firsts = directory::segments(&**io, dir)?;
     let mut segments = VecDeque::with_capacity(firsts.len() + 1);
     for (index, first) in firsts.iter().copied().enumerate() {
         let upper = firsts.get(index + 1).copied();
         if upper.is_some() && options.scan == Scan::Last {
             let path = directory::segment_path(dir, first);
-            let metadata = fs::metadata(&path).map_err(JournalError::read(path))?;
-            let bytes = metadata.len();
+            let bytes = io.open(&path).and_then(|file| io.bytes(&file));
+            let bytes = bytes.map_err(JournalError::read(path))?;
             segments.push_back(Segment { first, bytes });
             continue;
         }
-        let mut scanned = recovery::scan(dir, first, upper)?;
+        let mut scanned = recovery::scan(io, dir, first, upper)?;
         recovery.damaged.append(&mut scanned.damaged);
         if upper.is_none() {
-            repair(io, &scanned, first, options.tail)?;
+            repair(&**io, &scanned, first, options.tail)?;
             recovery.torn = scanned.torn();
             let bytes = scanned.end.offset;
             segments.push_back(Segment { first, bytes });
@@ -388,7 +388,7 @@ fn recover(
         let bytes = scanned.end.offset;
         segments.push_back(Segment { first, bytes });
     }
-    create_segment(io, &directory::segment_path(dir, Lsn::FIRST), Lsn::FIRST)?;
+    create_segment(&**io, &directory::segment_path(dir, Lsn::FIRST), Lsn::FIRST)?;
     segments.push_back(Segment { first: Lsn::FIRST, bytes: HEADER_BYTES });
     Ok((segments, Lsn::FIRST))
 }

@@ -1,7 +1,7 @@
 //! Reads a log from a number on, while it is written or at rest.
 
 use crate::segment::{Found, SegmentReader};
-use crate::{JournalError, Lsn, LsnRange, directory};
+use crate::{Disk, Io, JournalError, Lsn, LsnRange, directory};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +46,7 @@ pub enum Item {
 /// error the same place is tried again.
 #[derive(Debug)]
 pub struct Reader {
+    io: Arc<dyn Io>,
     dir: PathBuf,
     /// Next number to hand out.
     want: Lsn,
@@ -66,11 +67,17 @@ struct Following {
 impl Reader {
     /// Reads the log in `dir` from number `from` on, whoever writes it.
     pub fn open(dir: &Path, from: Lsn) -> Self {
-        Self::bounded(dir, from, None)
+        Self::bounded(Arc::new(Disk), dir, from, None)
     }
 
-    pub(crate) fn bounded(dir: &Path, from: Lsn, flushed: Option<Arc<AtomicU64>>) -> Self {
+    pub(crate) fn bounded(
+        io: Arc<dyn Io>,
+        dir: &Path,
+        from: Lsn,
+        flushed: Option<Arc<AtomicU64>>,
+    ) -> Self {
         Self {
+            io,
             dir: dir.to_owned(),
             want: from.max(Lsn::FIRST),
             segment: None,
@@ -129,7 +136,7 @@ impl Reader {
         };
         let path = segment.path.clone();
         let Some(following) = self.following else {
-            self.following = following(&self.dir, segment.first)?;
+            self.following = following(&*self.io, &self.dir, segment.first)?;
             if self.following.is_some() {
                 // Records may have been added to this segment before the other one was begun: look once more.
                 return Ok(None);
@@ -154,7 +161,7 @@ impl Reader {
 
     /// Opens the segment that holds `self.want`, or the first one after it.
     fn locate(&mut self) -> Result<Located, JournalError> {
-        let firsts = directory::segments(&self.dir)?;
+        let firsts = directory::segments(&*self.io, &self.dir)?;
         let after = firsts.partition_point(|first| *first <= self.want);
         if let Some(first) = after.checked_sub(1).and_then(|i| firsts.get(i)) {
             // When it was removed since it was listed, the next round lists again.
@@ -165,7 +172,7 @@ impl Reader {
     }
 
     fn open_segment(&self, first: Lsn) -> Result<Option<SegmentReader>, JournalError> {
-        match SegmentReader::open(&self.dir, first) {
+        match SegmentReader::open(Arc::clone(&self.io), &self.dir, first) {
             Ok((segment, _)) => Ok(Some(segment)),
             Err(JournalError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(None)
@@ -193,8 +200,8 @@ enum Located {
     Later(Lsn),
 }
 
-fn following(dir: &Path, first: Lsn) -> Result<Option<Following>, JournalError> {
-    let firsts = directory::segments(dir)?;
+fn following(io: &dyn Io, dir: &Path, first: Lsn) -> Result<Option<Following>, JournalError> {
+    let firsts = directory::segments(io, dir)?;
     let index = firsts.partition_point(|other| *other <= first);
     Ok(firsts.get(index).map(|first| Following { first: *first, oldest: index == 0 }))
 }

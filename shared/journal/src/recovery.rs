@@ -2,8 +2,9 @@
 
 use crate::format::{HEADER_BYTES, Header};
 use crate::segment::{End, Found, SegmentReader};
-use crate::{JournalError, Lsn, LsnRange, directory};
+use crate::{Disk, Io, JournalError, Lsn, LsnRange, directory};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How much [`Log::open`](crate::Log::open) reads. Readers report damage in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -85,7 +86,8 @@ pub struct Summary {
 /// # Errors
 /// [`JournalError::Read`] and [`JournalError::Version`]; damage is not an error but in the summary.
 pub fn verify(dir: &Path) -> Result<Summary, JournalError> {
-    let firsts = directory::segments(dir)?;
+    let io: Arc<dyn Io> = Arc::new(Disk);
+    let firsts = directory::segments(&*io, dir)?;
     let mut summary = Summary {
         segments: firsts.len(),
         bytes: 0,
@@ -97,7 +99,7 @@ pub fn verify(dir: &Path) -> Result<Summary, JournalError> {
     };
     for (index, first) in firsts.iter().enumerate() {
         let upper = firsts.get(index + 1).copied();
-        let scanned = scan(dir, *first, upper)?;
+        let scanned = scan(&io, dir, *first, upper)?;
         summary.bytes += scanned.end.offset + scanned.end.rest;
         summary.records += scanned.records;
         summary.next = scanned.next;
@@ -133,8 +135,13 @@ impl Scanned {
 
 /// Reads the segment that starts with `first`. With `upper`, the first number of the following segment, whatever is
 /// missing up to there is damage; without it the segment is the last one and ends where its records end.
-pub(crate) fn scan(dir: &Path, first: Lsn, upper: Option<Lsn>) -> Result<Scanned, JournalError> {
-    let (mut segment, header) = SegmentReader::open(dir, first)?;
+pub(crate) fn scan(
+    io: &Arc<dyn Io>,
+    dir: &Path,
+    first: Lsn,
+    upper: Option<Lsn>,
+) -> Result<Scanned, JournalError> {
+    let (mut segment, header) = SegmentReader::open(Arc::clone(io), dir, first)?;
     let mut damaged = Vec::new();
     let mut records = 0;
     let damage = |path: &Path, offset, lost| Damage { path: path.to_owned(), offset, lost };

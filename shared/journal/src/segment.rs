@@ -1,11 +1,11 @@
 //! Reads one segment record by record, and past damage.
 
 use crate::format::{self, HEAD_BYTES, HEADER_BYTES, Header, MAX_PAYLOAD_BYTES};
-use crate::{JournalError, Lsn, LsnRange, directory};
+use crate::{Io, JournalError, Lsn, LsnRange, directory};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes read at once: large enough that a record costs no system call, small enough for an agent's memory.
 const WINDOW_BYTES: usize = 256 << 10;
@@ -13,6 +13,7 @@ const WINDOW_BYTES: usize = 256 << 10;
 /// One segment and the place reached in it.
 #[derive(Debug)]
 pub(crate) struct SegmentReader {
+    io: Arc<dyn Io>,
     pub(crate) path: PathBuf,
     pub(crate) first: Lsn,
     /// Number of the record that must come next.
@@ -49,10 +50,15 @@ pub(crate) struct End {
 
 impl SegmentReader {
     /// Opens the segment that starts with `first`; its header is judged, not trusted.
-    pub(crate) fn open(dir: &Path, first: Lsn) -> Result<(Self, Header), JournalError> {
+    pub(crate) fn open(
+        io: Arc<dyn Io>,
+        dir: &Path,
+        first: Lsn,
+    ) -> Result<(Self, Header), JournalError> {
         let path = directory::segment_path(dir, first);
-        let file = File::open(&path).map_err(JournalError::read(&path))?;
+        let file = io.open(&path).map_err(JournalError::read(&path))?;
         let mut reader = Self {
+            io,
             path,
             first,
             expected: first,
@@ -188,7 +194,7 @@ impl SegmentReader {
         let mut filled = 0;
         while filled < self.window.len() {
             let at = offset + filled as u64;
-            match self.file.read_at(&mut self.window[filled..], at) {
+            match self.io.read_at(&self.file, &mut self.window[filled..], at) {
                 Ok(0) => break,
                 Ok(n) => filled += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -203,7 +209,7 @@ impl SegmentReader {
     }
 
     fn refresh_end(&mut self) -> io::Result<()> {
-        self.end = self.file.metadata()?.len();
+        self.end = self.io.bytes(&self.file)?;
         Ok(())
     }
 }

@@ -84,7 +84,8 @@ impl Spool {
     /// The unsettled declarations in a range, and the times its unsettled batches span.
     fn contents(&self, range: SeqRange) -> (Vec<Gap>, Option<(Timestamp, Timestamp)>) {
         // A loss of power may have taken a declaration from the log that the reserve still has.
-        let reserved = self.reserve.numbers(range, false).filter(|seq| !self.settled.contains(*seq));
+        let reserved =
+            self.reserve.numbers(range, false).filter(|seq| !self.settled.contains(*seq));
         let reserved = reserved.filter_map(|seq| Some((seq, self.reserve.get(seq)?)));
         let mut gaps: BTreeMap<Seq, Gap> = BTreeMap::new();
         gaps.extend(reserved.filter_map(|(seq, record)| match record {

@@ -5,6 +5,7 @@ use super::tests::{batch, event, token_of};
 use super::*;
 use shared_journal::{Disk, Io};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -75,6 +76,18 @@ impl Io for Faulty {
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.call().and_then(|()| Disk.remove(path))
+    }
+    fn names(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        Disk.names(dir)
+    }
+    fn open(&self, path: &Path) -> io::Result<File> {
+        Disk.open(path)
+    }
+    fn bytes(&self, file: &File) -> io::Result<u64> {
+        Disk.bytes(file)
+    }
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        Disk.read_at(file, buffer, offset)
     }
 }
 

@@ -7,6 +7,7 @@
 
 use shared_journal::Io;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -109,5 +110,21 @@ impl Io for LazySync {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.lock().removals.push(path.to_owned());
         Ok(())
+    }
+
+    fn names(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        self.io.names(dir)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        self.io.open(path)
+    }
+
+    fn bytes(&self, file: &File) -> io::Result<u64> {
+        self.io.bytes(file)
+    }
+
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.io.read_at(file, buffer, offset)
     }
 }
