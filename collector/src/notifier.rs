@@ -78,6 +78,7 @@ impl Notifier {
                 commands: commands.clone(),
                 attempts: Attempts::default(),
                 done: BTreeSet::new(),
+                left_out: None,
             };
             tasks.spawn(lane.run(stopped.clone()));
         }
@@ -94,6 +95,8 @@ struct Lane {
     attempts: Attempts,
     /// Reported and on disk, and perhaps still pending in the snapshot that is read next.
     done: BTreeSet<Arc<str>>,
+    /// Messages that were left out, when that was looked at last.
+    left_out: Option<u64>,
 }
 
 impl Lane {
@@ -121,6 +124,17 @@ impl Lane {
     fn next(&mut self) -> (Option<Pending>, Duration) {
         let view = self.published.view();
         let notify = &view.notify;
+        let left_out = notify.counts().find(|(name, _)| *name == &*self.name);
+        let left_out = left_out.map_or(0, |(_, counts)| counts.left_out);
+        let more =
+            self.left_out.replace(left_out).map_or(0, |before| left_out.saturating_sub(before));
+        if more > 0 {
+            tracing::warn!(
+                receiver = &*self.name,
+                more,
+                "notifications are left out: too many wait for this receiver"
+            );
+        }
         self.done.retain(|key| notify.is_pending(key));
         self.attempts.retain(|key| notify.is_pending(key));
         let heads = notify.heads(&self.name);
