@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-fault demo-heal test test-long lint bench
+.PHONY: help demo demo-fault demo-heal demo-down test test-long lint bench
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ demo-fault: ## make a fault: FAULT=pg-down|pg-failover|blocked|disk-fill|cpu|age
 
 demo-heal: ## mend the fault, then resolve and verify its incident
 	@exec node deploy/demo/demo.mjs heal
+
+demo-down: ## end the demonstration from elsewhere, or clear what a killed one left
+	@exec node deploy/demo/demo.mjs down
 
 test: ## all tests that every change must pass
 	@tests/run.sh short

@@ -2,6 +2,7 @@
 // The demonstration: a collector, two agents, a PostgreSQL with its standby under load, on loopback only.
 //
 //   demo.mjs up            build, start everything, stay until Ctrl-C, leave nothing running
+//   demo.mjs down          end it from elsewhere, or clear what a killed one left
 //   demo.mjs fault NAME    make a real fault and show the incident arriving
 //   demo.mjs heal          mend it, then acknowledge, resolve and verify through REST
 //   demo.mjs status        all incidents as JSON
@@ -14,18 +15,21 @@
 
 import { existsSync } from "node:fs";
 import { FAULTS, fault, heal } from "./faults/index.mjs";
+import { down } from "./lab/down.mjs";
 import { up } from "./lab/up.mjs";
 import { crash } from "./lab/daemons.mjs";
 import { readState } from "./lab/state.mjs";
 import { Api } from "./lab/api.mjs";
 
-const USAGE = `usage: demo.mjs up | fault NAME | heal | status | query EXPR | crash collector|node-1|node-2
-faults: ${Object.keys(FAULTS).join(", ")}`;
+const USAGE = `用法 / usage: demo.mjs up | down | fault NAME | heal | status | query EXPR | crash collector|node-1|node-2
+  down   结束演示，或清理被强杀的演示 / ends the demonstration, or clears what a killed one left
+故障 / faults: ${Object.keys(FAULTS).join(", ")}`;
 
 async function main([verb, name, ...rest]) {
   if (rest.length > 0) throw new Error(USAGE);
   if (verb === "up" && name === undefined) return up();
-  if (verb === "fault" && FAULTS[name]) return fault(name);
+  if (verb === "down" && name === undefined) return down();
+  if (verb === "fault" && Object.hasOwn(FAULTS, name ?? "")) return fault(name);
   if (verb === "heal" && name === undefined) return heal();
   if (verb === "status" && name === undefined) {
     const api = await Api.login(readState());
@@ -38,7 +42,7 @@ async function main([verb, name, ...rest]) {
     return undefined;
   }
   if (verb === "crash" && ["collector", "node-1", "node-2"].includes(name)) return crash(name);
-  throw new Error(name && verb === "fault" ? `no fault is named '${name}'\n${USAGE}` : USAGE);
+  throw new Error(name && verb === "fault" ? `没有此故障 / no fault is named '${name}'\n${USAGE}` : USAGE);
 }
 
 main(process.argv.slice(2)).catch((error) => {

@@ -2,10 +2,10 @@ import { availableParallelism } from "node:os";
 import { names, start, stop } from "../lab/process.mjs";
 
 export default {
-  what: "all cores are burned",
+  what: { zh: "所有核心跑满", en: "all cores are burned" },
   cause: "os.cpu_busy",
   level: 3,
-  links: ["os.long_high_load"],
+  links: () => [{ rule: "os.long_high_load" }],
   seconds: 2400,
   fix: "高负载进程已结束 / busy processes ended",
   async make() {

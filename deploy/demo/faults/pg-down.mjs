@@ -1,10 +1,10 @@
 import { answers, startLoad, startServer, stopServer } from "../lab/postgres.mjs";
 
 export default {
-  what: "primary and standby are stopped",
+  what: { zh: "主库、备库均停止", en: "primary and standby are stopped" },
   cause: "db.down",
   level: 1,
-  links: ["db.instance_up", "core.service_up"],
+  links: ({ ports }) => [{ rule: "db.instance_up", instance: `127.0.0.1:${ports.standby}` }, { rule: "core.service_up" }],
   seconds: 60,
   fix: "数据库已重新启动，备库恢复同步 / database and standby started again",
   async make() {

@@ -39,7 +39,7 @@ export class Api {
           else reject(new Error(`${method} ${path}: ${response.statusCode} ${text.slice(0, 500)}`));
         });
       });
-      request.on("timeout", () => request.destroy(new Error("no answer within 10 s")));
+      request.on("timeout", () => request.destroy(new Error("10 s 内无应答 / no answer within 10 s")));
       request.on("error", reject);
       request.end(payload);
     });

@@ -38,7 +38,7 @@ export async function restartCollector(bin) {
   const listening = path.join(DIR, "collector", "listening");
   rmSync(listening, { force: true });
   await start("collector", path.join(bin, "wardround-collector"), ["--config", config("collector"), "serve"]);
-  return until("the collector to be ready", 30000, async () => {
+  return until("采集端就绪 / the collector to be ready", 30000, async () => {
     const ports = Object.fromEntries(readFileSync(listening, "utf8").trim().split("\n").map((line) => line.split("=")));
     await new Api({ api: ports.api, ca: path.join(DIR, "collector", "ca.crt") }).call("GET", "/readyz");
     return ports;

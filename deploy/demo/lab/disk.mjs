@@ -1,9 +1,10 @@
 // A small loop file system that a fault can fill without harm.
 
-import { mkdirSync, readdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DIR } from "./state.mjs";
-import { names, run, start, stop } from "./process.mjs";
+import { names, run, start, stop, until } from "./process.mjs";
 
 const SIZE_BYTES = 256 << 20;
 const WRITERS = 24;
@@ -16,19 +17,35 @@ export function createDisk() {
   truncateSync(IMAGE, SIZE_BYTES);
   run("fallocate", ["-l", String(SIZE_BYTES), IMAGE]);
   const device = run("losetup", ["-f", "--show", "--direct-io=on", IMAGE]).trim();
-  run("mkfs.ext4", ["-q", "-m", "0", "-O", "^has_journal", device]);
-  run("mount", [device, MOUNT]);
+  try {
+    run("mkfs.ext4", ["-q", "-m", "0", "-O", "^has_journal", device]);
+    run("mount", [device, MOUNT]);
+  } catch (error) {
+    // Not by 'run': what failed first is what is told.
+    spawnSync("losetup", ["-d", device]);
+    throw error;
+  }
   return device;
 }
 
-export function removeDisk(device) {
-  for (const [command, args] of [["umount", [MOUNT]], ["losetup", ["-d", device]]]) {
-    try {
-      run(command, args);
-    } catch (error) {
-      console.error(`demo: ${error.message}`);
-    }
-  }
+// A writer that was killed may hold the file system for a moment longer, and the kernel its device.
+export async function removeDisk() {
+  await until(`卸载 / ${MOUNT} to be unmounted`, 15000, () => {
+    if (mounted()) run("umount", [MOUNT]);
+    return !mounted();
+  });
+  for (const device of attached()) run("losetup", ["-d", device]);
+  await until(`回环设备释放 / the loop device of ${IMAGE} to be free`, 5000, () => attached().length === 0);
+}
+
+// The devices of this very image: losetup compares its inode, so one that serves another file by now is never among them.
+function attached() {
+  return existsSync(IMAGE) ? run("losetup", ["-n", "-O", "NAME", "-j", IMAGE]).split("\n").map((name) => name.trim()).filter(Boolean) : [];
+}
+
+function mounted() {
+  const sources = readFileSync("/proc/self/mounts", "utf8").split("\n").map((line) => line.split(" ")[0]);
+  return attached().some((device) => sources.includes(device));
 }
 
 // Fills the file system to 15 % free, and keeps many writers at it past the page cache, so that its device queues.

@@ -70,7 +70,7 @@ export function startLoad(port) {
 }
 
 export async function answers(port) {
-  await until(`PostgreSQL on port ${port}`, 60000, () => psql(port, "select 1").trim() === "1");
+  await until(`PostgreSQL 应答 / PostgreSQL to answer on port ${port}`, 60000, () => psql(port, "select 1").trim() === "1");
 }
 
 export function blockingSession(name, port, sql) {

@@ -2,34 +2,27 @@
 // number.
 
 import { spawn, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
+import { identify, lives, mark, marked } from "./identity.mjs";
 import { DIR } from "./state.mjs";
 
 const PIDS = path.join(DIR, "pids");
 
-// Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), undefined when there is none.
-function startedAt(pid) {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
 // Every process of the demonstration is a child of the command that stays up, so that somebody is there to reap it. Other
-// commands ask that one through its socket.
+// commands ask that one through its socket. What runs already is not started again: a second would be the one remembered,
+// and the first forgotten.
 export async function start(name, command, args, { cwd } = {}) {
-  if (!isKeeper) return ask({ verb: "start", name, command, args, cwd });
+  if (!isKeeper) return ask({ name, command, args, cwd });
+  const known = running(name);
+  if (known !== undefined) return known;
   mkdirSync(path.join(DIR, "log"), { recursive: true });
   const log = openSync(path.join(DIR, "log", `${name}.log`), "a");
   const child = spawn(command, args, { detached: true, stdio: ["ignore", log, log], cwd });
   closeSync(log);
   child.on("error", () => {});
-  if (child.pid === undefined) throw new Error(`cannot start ${command}`);
+  if (child.pid === undefined) throw new Error(`无法启动 / cannot start ${command}`);
   remember(name, child.pid);
   return child.pid;
 }
@@ -37,22 +30,27 @@ export async function start(name, command, args, { cwd } = {}) {
 let isKeeper = false;
 const SOCKET = path.join(DIR, "control.sock");
 
-// Makes this command the one that keeps the processes.
-export async function keep() {
+// Makes this command the one that keeps the processes of a run.
+export async function keep(run) {
   isKeeper = true;
+  mark(run);
   mkdirSync(DIR, { recursive: true });
   rmSync(SOCKET, { force: true });
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     let text = "";
     socket.setEncoding("utf8").on("data", (part) => (text += part)).on("error", () => {});
     socket.on("end", async () => {
-      const { name, command, args, cwd } = JSON.parse(text);
-      const answer = await start(name, command, args, { cwd }).then((pid) => ({ pid }), (error) => ({ error: error.message }));
+      const answer = await startAsked(text).then((pid) => ({ pid }), (error) => ({ error: error.message }));
       socket.end(JSON.stringify(answer));
     });
   });
   await new Promise((resolve, reject) => server.once("error", reject).listen(SOCKET, resolve));
   return () => server.close();
+}
+
+async function startAsked(text) {
+  const { name, command, args, cwd } = JSON.parse(text);
+  return start(name, command, args, { cwd });
 }
 
 function ask(request) {
@@ -61,16 +59,18 @@ function ask(request) {
     const socket = net.connect(SOCKET, () => socket.end(JSON.stringify(request)));
     socket.setEncoding("utf8").on("data", (part) => (text += part)).on("error", reject);
     socket.on("close", () => {
-      const { pid, error } = JSON.parse(text || '{"error":"the demonstration does not answer"}');
+      const { pid, error } = JSON.parse(text || '{"error":"演示无应答 / the demonstration does not answer"}');
       if (error) reject(new Error(error));
       else resolve(pid);
     });
   });
 }
 
+// In one step: half a file would hide its process from 'down'.
 function remember(name, pid) {
   mkdirSync(PIDS, { recursive: true });
-  writeFileSync(path.join(PIDS, name), JSON.stringify({ pid, startedAt: startedAt(pid) }));
+  writeFileSync(`${PIDS}.new`, JSON.stringify(identify(pid)));
+  renameSync(`${PIDS}.new`, path.join(PIDS, name));
 }
 
 export function running(name) {
@@ -81,7 +81,7 @@ function found(name) {
   const file = path.join(PIDS, name);
   if (!existsSync(file)) return undefined;
   const known = JSON.parse(readFileSync(file, "utf8"));
-  return known.startedAt !== undefined && startedAt(known.pid) === known.startedAt ? known : undefined;
+  return lives(known) ? known : undefined;
 }
 
 export function names(prefix = "") {
@@ -93,10 +93,34 @@ export async function stop(name, signal = "SIGTERM", withinMs = 15000) {
   if (known !== undefined) {
     // The postmaster ends its own children in order; everything else ends with its whole group.
     const target = name.startsWith("postgres") ? known.pid : -known.pid;
-    process.kill(target, signal);
-    await until(`${name} to end`, withinMs, () => found(name) === undefined).catch(() => process.kill(target, "SIGKILL"));
+    const ended = (ms) => until(`进程结束 / ${name} to end`, ms, () => !lives(known));
+    send(target, signal);
+    await ended(withinMs).catch(() => {
+      send(target, "SIGKILL");
+      return ended(5000);
+    });
   }
   rmSync(path.join(PIDS, name), { force: true });
+}
+
+// What no file names, when a keeper was killed: a command that it ran, or a process that it could not write down any more.
+// The first ends by itself, and must: an initdb that is ended leaves shared memory behind.
+export async function stopStrays(run) {
+  const gone = (signal, withinMs) => until("其余进程结束 / all other processes to end", withinMs, () => {
+    const left = marked(run);
+    for (const pid of left) send(pid, signal);
+    return left.length === 0;
+  });
+  await gone(0, 10000).catch(() => gone("SIGTERM", 5000)).catch(() => gone("SIGKILL", 5000));
+}
+
+// It may end by itself just before.
+function send(target, signal) {
+  try {
+    process.kill(target, signal);
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
 }
 
 // Runs a command to its end and returns what it printed; an error carries its own words.
@@ -104,12 +128,12 @@ export function run(command, args, options = {}) {
   const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 64 << 20, ...options });
   if (done.error) throw new Error(`${command}: ${done.error.message}`);
   if (done.status !== 0) {
-    throw new Error(`${command} ${args.join(" ")} failed (${done.status ?? done.signal}): ${(done.stderr || done.stdout || "").trim().slice(-2000)}`);
+    throw new Error(`${command} ${args.join(" ")} 失败 / failed (${done.status ?? done.signal}): ${(done.stderr || done.stdout || "").trim().slice(-2000)}`);
   }
   return done.stdout ?? "";
 }
 
-// Waits for a state, not for a time: asks every 100 ms.
+// Waits for a state, not for a time: asks every 100 ms. `what` names it in both languages, Chinese first.
 export async function until(what, withinMs, ask) {
   const end = performance.now() + withinMs;
   let last;
@@ -122,7 +146,7 @@ export async function until(what, withinMs, ask) {
       last = error;
     }
     if (performance.now() > end) {
-      throw new Error(`waited ${Math.round(withinMs / 1000)} s for ${what}${last ? `: ${last.message}` : ""}`);
+      throw new Error(`${Math.round(withinMs / 1000)} s 内未等到 / waited in vain for: ${what}${last ? `: ${last.message}` : ""}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

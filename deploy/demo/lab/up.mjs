@@ -7,30 +7,34 @@ import { fileURLToPath } from "node:url";
 import { spawnSync } from "node:child_process";
 import { Api } from "./api.mjs";
 import { collector, joinAgent, startCollector } from "./daemons.mjs";
-import { createDisk, MOUNT, removeDisk } from "./disk.mjs";
+import { createDisk, MOUNT } from "./disk.mjs";
+import { clearLeftovers, takeDown } from "./down.mjs";
+import { identify } from "./identity.mjs";
 import { writeTree } from "./infiniband.mjs";
 import { checkMachine } from "./packages.mjs";
 import * as postgres from "./postgres.mjs";
-import { keep, names, running, stop, until } from "./process.mjs";
-import { DIR, TIME_SCALE, removeAll, writeState } from "./state.mjs";
+import { keep, until } from "./process.mjs";
+import { DIR, DOWN, TIME_SCALE, writeState } from "./state.mjs";
 
 const REPO = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
 export async function up() {
-  if (names().some((name) => running(name))) throw new Error(`a demonstration runs in ${DIR} already: end it with Ctrl-C in its terminal`);
   const stopped = signalled();
-  const bin = build();
-  removeAll();
-  const release = await keep();
-  const state = { bin, account: "demo", baseline: [] };
+  await clearLeftovers();
+  const state = { keeper: identify(process.pid), run: randomBytes(8).toString("hex"), account: "demo", baseline: {} };
+  writeState(state);
+  let release = () => {};
   try {
+    state.bin = build();
+    release = await keep(state.run);
     await bringUp(state);
     announce(state);
     await stopped;
-    console.log("\nstopping …");
+    console.log("\n正在结束 / stopping …");
   } finally {
-    await takeDown(state.loop);
+    // First, so that nobody starts anything while the rest is ended.
     release();
+    await takeDown(state);
   }
 }
 
@@ -38,9 +42,9 @@ function build() {
   const given = process.env.WARDROUND_BIN_DIR;
   checkMachine({ build: !given });
   if (given) return path.resolve(given);
-  console.log("building (the first time takes some minutes) …");
+  console.log("编译中，首次需要几分钟 / building (the first time takes some minutes) …");
   const built = spawnSync("cargo", ["build", "--release", "--locked", "-p", "collector", "-p", "agent"], { cwd: REPO, stdio: "inherit" });
-  if (built.status !== 0) throw new Error("the build failed; its messages are above");
+  if (built.status !== 0) throw new Error("编译失败，原因见上 / the build failed; its messages are above");
   return path.join(process.env.CARGO_TARGET_DIR ?? path.join(REPO, "target"), "release");
 }
 
@@ -52,23 +56,23 @@ async function bringUp(state) {
   state.monitorPassword = randomBytes(16).toString("hex");
   state.ibRoot = path.join(DIR, "infiniband");
   writeState(state);
-  step(`PostgreSQL primary on ${primary}, standby on ${standby}`);
+  step(`PostgreSQL 主库 / primary: ${primary}，备库 / standby: ${standby}`);
   await postgres.create(state.ports, state.monitorPassword);
   await postgres.load(primary);
-  step("a small disk and an InfiniBand port");
+  step("小磁盘与 InfiniBand 端口 / a small disk and an InfiniBand port");
   state.loop = createDisk();
   writeTree(state.ibRoot);
-  step("the collector");
+  step("采集端 / the collector");
   const listening = await startCollector(state.bin, state.ports);
   Object.assign(state, listening, { ca: path.join(DIR, "collector", "ca.crt") });
   state.password = collector(state.bin, ["user", "add", state.account, "--role", "engineer"]);
-  step("two agents");
+  step("两个代理 / two agents");
   const own = { ibRoot: state.ibRoot, dataMount: MOUNT, loop: state.loop };
   await joinAgent(state.bin, "node-1", state.agents, state.ports, state.monitorPassword, { servers: true, ...own });
   await joinAgent(state.bin, "node-2", state.agents, state.ports, state.monitorPassword, { servers: false, ...own });
   writeState(state);
   const session = await Api.login(state);
-  await until("both agents to report", 30000, async () => {
+  await until("两个代理上报 / both agents to report", 30000, async () => {
     const { nodes } = await session.call("GET", "/api/v1/nodes");
     return nodes.filter((node) => node.state === "fresh").length === 2;
   });
@@ -76,32 +80,22 @@ async function bringUp(state) {
 
 function announce(state) {
   console.log(`
-巡诊 Wardround is running.
+巡诊已运行 / Wardround is running.
 
-  address    https://${state.api}/          (certificate of its own CA: ${state.ca})
-  account    ${state.account}
-  password   ${state.password}
-  time       every window and deadline of the contract runs ${TIME_SCALE} times as fast (time_scale = ${TIME_SCALE})
+  地址 address   https://${state.api}/   （证书由自带 CA 签发 / certificate of its own CA: ${state.ca}）
+  账号 account   ${state.account}
+  密码 password  ${state.password}
+  时间 time      合同的时间窗与时限快 ${TIME_SCALE} 倍 / windows and deadlines of the contract run ${TIME_SCALE} times as fast (time_scale = ${TIME_SCALE})
 
-Try, in another terminal:
+请另开终端 / try, in another terminal:
 
-  make demo-fault FAULT=pg-down      then  make demo-heal
-  other faults: pg-failover, blocked, disk-fill, cpu, agent-kill, ib-down
+  make demo-fault FAULT=pg-down      然后 / then  make demo-heal
+  其他故障 / other faults: pg-failover, blocked, disk-fill, cpu, agent-kill, ib-down
   ${state.bin}/wardround-collector --config ${DIR}/collector.toml ledger verify
   ${state.bin}/wardround-agent probe cpu meminfo
 
-Logs are in ${DIR}/log. Ctrl-C ends all of it.`);
-}
-
-async function takeDown(loop) {
-  await Promise.all(names("fault-").map((name) => stop(name, "SIGKILL")));
-  for (const name of ["node-1", "node-2", "load", "collector", "postgres-standby", "postgres-primary"]) {
-    await stop(name, name.startsWith("postgres") ? "SIGINT" : "SIGTERM");
-  }
-  if (loop) removeDisk(loop);
-  const left = names().filter((name) => running(name));
-  if (left.length > 0) throw new Error(`still running: ${left.join(", ")}`);
-  if (!process.env.WARDROUND_DEMO_KEEP) removeAll();
+日志在 / logs are in ${DIR}/log
+按 Ctrl-C 全部结束；若本进程被强杀，用 '${DOWN}' / Ctrl-C ends all of it; if this is killed, '${DOWN}' does.`);
 }
 
 function signalled() {
