@@ -197,7 +197,7 @@ fn a_killed_demonstration_leaves_nothing_that_down_does_not_end() {
     let mut demo = Demo::up(TIME_SCALE);
     demo.kill_keeper();
     let told = demo.refusal(&["status"]);
-    assert!(told.contains("demo.mjs down"), "{told}");
+    assert!(told.contains("make demo-down"), "{told}");
     demo.up_again();
     demo.kill_keeper();
     println!("{}", demo.run(&["down"]));

@@ -427,8 +427,9 @@ async fn idle_and_long_transactions() {
     running.abort();
 }
 
-/// Scenario: TLS with a certificate of a known CA, of an unknown one, and the wrong host name. Guarantees: `verify-full`
-/// takes only the first; `require` encrypts without asking who the server is.
+/// Scenario: TLS with a certificate of a known CA, of an unknown one, and the wrong host name; a server that knows nothing
+/// later than TLS 1.2. Guarantees: `verify-full` takes only the first, also from the old server; `require` encrypts without
+/// asking who the server is.
 #[tokio::test]
 async fn certificates_are_verified() {
     let server = Server::primary().await;
@@ -464,6 +465,19 @@ async fn certificates_are_verified() {
                       WHERE s.ssl AND a.application_name = 'wardround-agent'";
     let admin = server.admin().await;
     assert_eq!(admin.query_one(encrypted, &[]).await.unwrap().get::<_, i64>(0), 1);
+
+    admin.batch_execute("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'").await.unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    // A session has it only after the server, which is the one that negotiates.
+    let setting = "SELECT current_setting('ssl_max_protocol_version')";
+    while admin.query_one(setting, &[]).await.unwrap().get::<_, String>(0) != "TLSv1.2" {
+        tokio::task::yield_now().await;
+    }
+    let mut watch = Watch::instance(&server, &verify(&known));
+    watch.sampled().await;
+    assert_eq!(watch.value("pg_up"), Some(1.0), "an old server");
+    let old = format!("{encrypted} AND s.version = 'TLSv1.2'");
+    assert_eq!(admin.query_one(&old, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
 const SERVICE_UP: &str = "wardround_core_service_up{service=\"registration\"}";
