@@ -13,6 +13,7 @@ mod clocks;
 mod clones;
 mod configuration;
 mod cut;
+mod defaults;
 mod doctor;
 mod faults;
 mod fsync;
