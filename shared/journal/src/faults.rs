@@ -253,7 +253,7 @@ fn every_read_may_fail() {
                 written.push(record);
             }
             log.flush().unwrap();
-            while let Some(item) = reader.next() {
+            for item in reader.by_ref() {
                 match item {
                     Ok(item) => found.push(item),
                     Err(JournalError::Read { .. }) => failures += 1,
