@@ -1,9 +1,10 @@
 //! What a hostile node costs the others: the time until their rounds are acknowledged, with it at work and without.
 
-use crate::hostile::{ELSEWHERE, batch, bomb, node, sets};
+use crate::hostile::{ELSEWHERE, batch, bomb, met, node, sets};
 use proto::encode_catalog;
 use proto::wire::down::Message as Down;
 use rustls::ClientConfig;
+use shared_journal::{Item, Lsn, Reader};
 use shared_model::Clock;
 use shared_runtime::SystemClock;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,6 +19,9 @@ use tokio::io::AsyncWriteExt;
 const NODES: usize = 16;
 const SERIES: u32 = 50;
 const EVERY: Duration = Duration::from_millis(100);
+
+/// Kind byte of a catalog in the collector's journal, see `collector/src/engine/record.rs`.
+const CATALOG: u8 = 3;
 
 /// The two states take turns, so that neither has a quieter machine.
 const TURNS: usize = 6;
@@ -62,6 +66,58 @@ async fn behave(
             if state { &mut times.beset } else { &mut times.quiet }.push(took);
         }
     }
+}
+
+/// How many catalogs are in a stopped collector's journal.
+fn catalogs(collector: &Collector) -> usize {
+    let records = Reader::open(&collector.data().join("journal"), Lsn::FIRST);
+    records.filter(|item| matches!(item, Ok(Item::Record { kind: CATALOG, .. }))).count()
+}
+
+/// Scenario: a node that sends its whole catalog in each session: twice in one run of the collector, after a kill, and after
+/// two orderly stops, so that the journal before both kept states is not read any more. Guarantees: one record of it is in the
+/// journal; all rounds are acknowledged, and all are stored under their series; the journal replays to the same ledger.
+#[test]
+fn a_catalog_that_comes_again_is_bound_and_kept_once() {
+    let mut collector = Collector::start();
+    let dir = tempfile::tempdir().unwrap();
+    let config = node(&collector, "db1", dir.path());
+    let mut seq = 0;
+    let mut session = |collector: &Collector| {
+        block_on(async {
+            let mut speaker = met(collector, &config, "db1").await;
+            for _ in 0..3 {
+                speaker.say(encode_catalog(&sets(1, 3, 20)).unwrap()).await;
+                seq += 1;
+                speaker.say(batch(seq, 3, 3, 20)).await;
+                match speaker.hear().await.unwrap() {
+                    Some(Down::Ack(_)) => {}
+                    other => panic!("record {seq}: {other:?}"),
+                }
+            }
+        });
+    };
+    session(&collector);
+    session(&collector);
+    collector.kill();
+    collector.restart();
+    session(&collector);
+    for _ in 0..2 {
+        collector.stop();
+        collector.restart();
+        session(&collector);
+    }
+    let password = collector.account("zhang", "engineer");
+    let stored = block_on(async {
+        let mut api = collector.session("zhang", &password).await.unwrap();
+        api.range("test_value{n=~\"41|60\"}[1h]").await.unwrap()
+    });
+    // The first and the last of the third set.
+    assert_eq!(stored.len(), 2, "{stored:?}");
+    assert!(stored.iter().all(|(_, samples)| samples.len() == 15), "{stored:?}");
+    collector.stop();
+    assert_eq!(catalogs(&collector), 1);
+    println!("{}", collector.done(&["ledger", "replay"]).trim());
 }
 
 /// The hostile node: bombs, a million series, junk and half-open connections, each again as soon as it was refused.

@@ -5,23 +5,19 @@
 //! nothing, says it slowly or does not listen only ends its own session.
 
 mod ending;
+mod messages;
 
 use crate::Peer;
 use crate::admissions::Caller;
-use crate::inbound::{Acks, Inbound, News, Open, Opened, RefusedRecord, SessionId};
+use crate::inbound::{Acks, Inbound, News, Open, Opened, SessionId};
 use crate::node_limits::Account;
 use crate::peer::KnownNode;
 use crate::session::{Out, Shared};
-use crate::validate::{RefusedBatch, Validator};
-use bytes::Bytes;
+use crate::validate::Validator;
 use collector_domain::AuditAction;
 use ending::{Ending, invalid, refused, stopping};
-use prost::Message as _;
-use proto::wire::{self, Down, NackCode, Up};
-use proto::{
-    ClockReading, Hello, PROTOCOL, Welcome, clock_from_wire, down, event_from_wire, gap_from_wire,
-    ranges_to_wire,
-};
+use proto::wire::{self, Down, Up};
+use proto::{ClockReading, Hello, PROTOCOL, Welcome, down, ranges_to_wire};
 use shared_model::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -136,13 +132,17 @@ impl Conversation {
         let validator = Validator::new(opened.catalog.clone(), self.account.clone(), limits);
         let validator = validator.map_err(|status| Ending::new("memory", status))?;
         let known = hello.catalog.map(|c| (c.generation, c.digest));
-        let need_catalog = validator.version() != known;
+        let bytes = if known.is_some() { validator.known_bytes() } else { 0 };
+        let need_catalog = !self.shared.heavy.run(bytes, || validator.knows(known)).await;
         self.send(down(wire::Welcome::from(&self.welcome(&opened, need_catalog)))).await?;
         self.shared.admissions.admitted(&self.caller, AuditAction::Session, "session");
         tracing::info!(node = %self.node.identity, agent = hello.agent_version, session = self.id.0, "session open");
         let now = Instant::now();
         let logged = BTreeSet::new();
-        let talk = Talk { validator, acks, silent_at: now + SILENT_MAX, read_from: now, logged };
+        // What an earlier session of this node owes is paid in this one.
+        let read_from = now + self.account.owes(self.shared.clock.boot());
+        let silent_at = read_from + SILENT_MAX;
+        let talk = Talk { validator, acks, silent_at, read_from, logged };
         self.converse(up, talk, credit).await
     }
 
@@ -315,113 +315,6 @@ impl Conversation {
         self.send(down(self.shared.budget.credit().ack(durable))).await
     }
 
-    async fn take(&self, message: wire::up::Message, talk: &mut Talk) -> Result<(), Ending> {
-        let (session, malformed) = (self.id, |e| Ending::new("malformed", e));
-        let size = match &message {
-            wire::up::Message::Batch(batch) => {
-                batch.zbody.len() + (batch.raw_len as usize).min(proto::limits::MAX_RAW_BYTES)
-            }
-            wire::up::Message::Catalog(catalog) => {
-                catalog.zbody.len() + (catalog.raw_len as usize).min(proto::limits::MAX_RAW_BYTES)
-            }
-            _ => 0,
-        };
-        let now = self.shared.clock.boot();
-        talk.read_from = Instant::now() + self.account.reading(size, now);
-        // Silence that the collector itself asked for is nobody's fault.
-        talk.silent_at = talk.silent_at.max(talk.read_from + SILENT_MAX);
-        match message {
-            wire::up::Message::Batch(batch) => self.batch(batch, talk).await,
-            wire::up::Message::Catalog(message) => {
-                let taken = talk.validator.catalog(message, now).map_err(malformed)?;
-                self.catalogs(taken).await
-            }
-            wire::up::Message::Gap(gap) => {
-                let (seq, gap) = gap_from_wire(&gap).map_err(|e| malformed(invalid(&e)))?;
-                self.tell(Inbound::Gap { session, seq, gap }).await
-            }
-            wire::up::Message::Event(message) => self.event(&message, talk).await,
-            wire::up::Message::Heartbeat(beat) => {
-                let received_us = self.wall().as_micros();
-                clock_from_wire("Heartbeat.clock", beat.clock.as_ref())
-                    .map_err(|e| malformed(invalid(&e)))?;
-                self.tell(Inbound::Heartbeat { session, clock_offset_us: beat.clock_offset_us })
-                    .await?;
-                let clock = Some(self.clocks().into());
-                self.send(down(wire::HeartbeatReply { number: beat.number, received_us, clock }))
-                    .await
-            }
-            wire::up::Message::Hello(_) => {
-                let text = "Hello came twice in one session";
-                Err(malformed(Status::failed_precondition(text)))
-            }
-            wire::up::Message::Goodbye(_) => Ok(()),
-        }
-    }
-
-    async fn event(&self, message: &wire::Event, talk: &mut Talk) -> Result<(), Ending> {
-        match event_from_wire(message) {
-            Ok((seq, event)) => self.tell(Inbound::Event { session: self.id, seq, event }).await,
-            Err(error) => {
-                let (seq, code) = (shared_model::Seq(message.seq), NackCode::Invalid);
-                let (retry_after, detail) =
-                    (Duration::ZERO, shared_runtime::telemetry::chain(&error));
-                self.nack(RefusedRecord { seq, code, retry_after, detail }, talk).await
-            }
-        }
-    }
-
-    async fn batch(&self, batch: wire::Batch, talk: &mut Talk) -> Result<(), Ending> {
-        let now = self.shared.clock.boot();
-        // Definitions that had to wait for their turn go before the batches that need them.
-        let due = talk.validator.due(now).map_err(|e| Ending::new("malformed", e))?;
-        self.catalogs(due).await?;
-        match talk.validator.batch(&batch, now) {
-            Ok((seq, lane, decoded)) => {
-                let wire::Batch { raw_len, crc32c, zbody: body, .. } = batch;
-                let cells: usize = decoded.blocks.iter().map(|b| b.values.len()).sum();
-                let bytes = body.len() + cells * size_of::<Option<f64>>();
-                let held = self.shared.budget.take(bytes).await;
-                self.tell(Inbound::Batch {
-                    session: self.id,
-                    seq,
-                    lane,
-                    raw_len,
-                    crc32c,
-                    body,
-                    batch: decoded,
-                    held,
-                })
-                .await
-            }
-            Err(RefusedBatch { code, retry_after, detail }) => {
-                let seq = shared_model::Seq(batch.seq);
-                self.nack(RefusedRecord { seq, code, retry_after, detail }, talk).await
-            }
-        }
-    }
-
-    async fn catalogs(&self, taken: Vec<wire::Catalog>) -> Result<(), Ending> {
-        for message in taken {
-            let wire = Bytes::from(message.encode_to_vec());
-            self.tell(Inbound::Catalog { session: self.id, wire }).await?;
-        }
-        Ok(())
-    }
-
-    async fn nack(&self, record: RefusedRecord, talk: &mut Talk) -> Result<(), Ending> {
-        let RefusedRecord { seq, code, retry_after, detail } = record;
-        let word = code_word(code);
-        if talk.logged.insert(word) {
-            // The first of its kind in a session: a flood of them must not flood the log.
-            tracing::warn!(node = %self.node.identity, %seq, word, detail, "refused a record");
-        }
-        let action = AuditAction::Record;
-        self.shared.admissions.refused(&self.caller, action, "record", word, &detail);
-        let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
-        self.send(down(wire::Nack { seq: seq.0, code: code.into(), retry_after_ms, detail })).await
-    }
-
     async fn tell(&self, inbound: Inbound) -> Result<(), Ending> {
         let told = self.shared.engine.send(inbound).await;
         told.map_err(|_| Ending::new("stopping", stopping()))
@@ -442,16 +335,4 @@ impl Conversation {
 /// Ready when something has begun; `false` when it never will.
 async fn begun(what: &mut watch::Receiver<bool>) -> bool {
     what.wait_for(|begun| *begun).await.is_ok()
-}
-
-/// The label of a refusal's count.
-fn code_word(code: NackCode) -> &'static str {
-    match code {
-        NackCode::Unspecified => "unspecified",
-        NackCode::Busy => "busy",
-        NackCode::UnknownCatalog => "unknown_catalog",
-        NackCode::Checksum => "checksum",
-        NackCode::Invalid => "invalid",
-        NackCode::TooManySeries => "too_many_series",
-    }
 }

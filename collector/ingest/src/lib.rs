@@ -8,6 +8,7 @@ mod bucket;
 mod budget;
 mod conversation;
 mod enrollment;
+mod heavy;
 mod inbound;
 mod node_limits;
 mod peer;

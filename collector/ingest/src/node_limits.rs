@@ -24,6 +24,13 @@ const MESSAGE_BYTES: f64 = 4096.0;
 /// Bytes to be read for each sample at the most: a sample has 16 in memory and some 4 in a body.
 const BYTES_PER_SAMPLE: f64 = 64.0;
 
+/// A byte of a catalog costs as much as this many of a batch: it becomes texts and definitions of their own, which are held
+/// against the known ones.
+const CATALOG_WEIGHT: usize = 4;
+
+/// A body that is not what it claims to be costs as much as this many that are: no agent sends one.
+const FALSE_WEIGHT: usize = 8;
+
 /// Least rate of bytes to be read, whatever the limit of samples.
 const BYTES_PER_S_MIN: f64 = 4e6;
 
@@ -125,6 +132,37 @@ impl Account {
             Ok(()) => buckets.bytes.take(0.0, 0.0, now).err().unwrap_or_default(),
             Err(wait) => wait,
         }
+    }
+
+    /// How long to read nothing because of what was read before.
+    pub(crate) fn owes(&self, now: BootTime) -> Duration {
+        self.lock().bytes.take(0.0, 0.0, now).err().unwrap_or_default()
+    }
+
+    /// A catalog that is about to be read, as [`Self::reading`].
+    pub(crate) fn reading_catalog(&self, bytes: usize, now: BootTime) -> Duration {
+        self.reading(bytes * CATALOG_WEIGHT, now)
+    }
+
+    /// A known catalog of so many bytes has changed: all of it is bound again.
+    pub(crate) fn bound(&self, bytes: usize, now: BootTime) {
+        self.charge(bytes * CATALOG_WEIGHT, now);
+    }
+
+    /// A body turned out to take so many bytes more in memory than it claimed.
+    pub(crate) fn unpacked(&self, bytes: usize, now: BootTime) {
+        self.charge(bytes, now);
+    }
+
+    /// A body of so many bytes, packed and unpacked, was not what it claimed to be.
+    pub(crate) fn was_false(&self, bytes: usize, now: BootTime) {
+        self.charge(bytes * (FALSE_WEIGHT - 1), now);
+    }
+
+    /// Paid by what is read next.
+    fn charge(&self, bytes: usize, now: BootTime) {
+        // Nothing is refused for it.
+        let _debt = self.lock().bytes.take(bytes as f64, f64::NEG_INFINITY, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, Buckets> {

@@ -5,6 +5,7 @@ use crate::Peer;
 use crate::admissions::{Admissions, Caller};
 use crate::budget::Budget;
 use crate::conversation::Conversation;
+use crate::heavy::Heavy;
 use crate::inbound::{Inbound, SessionId};
 use crate::node_limits::{Accounts, NodeLimits};
 use crate::peer::known_node;
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) admissions: Arc<Admissions>,
     pub(crate) accounts: Accounts,
     pub(crate) budget: Budget,
+    pub(crate) heavy: Heavy,
     pub(crate) reconnect_window: Duration,
     pub(crate) draining: watch::Receiver<bool>,
 }
@@ -105,6 +107,7 @@ impl SessionService {
             admissions,
             accounts: Accounts::new(options.node),
             budget: budget.clone(),
+            heavy: Heavy::default(),
             reconnect_window: options.reconnect_window,
             draining: begun.subscribe(),
         };
