@@ -193,7 +193,7 @@ impl Desk for CollectorDesk {
         metrics.extend([
             one(
                 "wardround_collector_samples_total",
-                "Samples taken since the start",
+                "Samples taken from nodes since the start",
                 Counter,
                 totals.samples,
             ),

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// Records between sessions and the engine: half a second of 10 000 agents, and at most some 64 MiB since a record's
@@ -115,6 +115,8 @@ async fn serve(
     inbound: mpsc::Sender<collector_ingest::Inbound>,
     commands: mpsc::Sender<Command>,
 ) -> anyhow::Result<()> {
+    // Before anyone is told that it listens, so that whoever ends it then ends it in order.
+    let mut signals = Signals::watch()?;
     let data = config.data_dir();
     let trail = Arc::clone(&desk.audit);
     let auditor: Arc<dyn Auditor> = Arc::clone(&trail) as _;
@@ -174,7 +176,7 @@ async fn serve(
     let admin = tokio::spawn(admin);
     tracing::info!(agents = %listening.0, people = %listening.1, data = %data.display(), "collector is running");
 
-    let why = signalled(&commands, &trail).await?;
+    let why = signals.received(&commands, &trail).await;
     tracing::info!(why, "stopping");
     stop.send_replace(true);
     admin.abort();
@@ -276,18 +278,33 @@ fn write_ports(
         .context("write the ports in use")
 }
 
-async fn signalled(
-    commands: &mpsc::Sender<Command>,
-    trail: &AuditTrail,
-) -> anyhow::Result<&'static str> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => "interrupted",
-        _ = terminate.recv() => "terminated",
-        () = commands.closed() => "the engine stopped",
-        () = trail.closed() => "the audit log stopped",
-    })
+/// The signals that end it.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From here on they wait to be received.
+    fn watch() -> anyhow::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+        let terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+        Ok(Self { interrupt, terminate })
+    }
+
+    /// Why to stop, once there is a reason.
+    async fn received(
+        &mut self,
+        commands: &mpsc::Sender<Command>,
+        trail: &AuditTrail,
+    ) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => "terminated",
+            () = commands.closed() => "the engine stopped",
+            () = trail.closed() => "the audit log stopped",
+        }
+    }
 }
 
 fn boot_id() -> anyhow::Result<String> {

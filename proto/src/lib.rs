@@ -23,8 +23,10 @@ mod welcome;
 
 pub use batch::BatchError;
 pub use body::{BodyDecoder, BodyEncoder, DecodeError, EncodeError, EncodedBody};
+
 pub use catalog::{
-    CatalogDigest, CatalogError, apply_catalog, catalog_digest, decode_catalog, encode_catalog,
+    CatalogDigest, CatalogError, apply_catalog, catalog_digest, catalog_text_bytes, decode_catalog,
+    encode_catalog,
 };
 pub use credit::Credit;
 pub use event::{event_content, event_from_wire, event_to_wire};

@@ -77,7 +77,7 @@ pub(crate) struct Folded {
     pub(crate) refused: Option<ActRefused>,
     /// The answer to a change of a silence.
     pub(crate) silence: Option<Result<Silence, SilenceRefused>>,
-    /// Samples that were new.
+    /// Samples of nodes that were new; what the collector observes itself is not counted.
     pub(crate) samples: u64,
 }
 

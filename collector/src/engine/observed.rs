@@ -126,10 +126,9 @@ impl Fold {
             }
             self.samples.push((at, column.series, sample.value));
         }
-        let samples = self.samples.len() as u64;
         self.judge();
         let entries = self.machine.findings(self.now, &self.findings, &self.evaluator);
-        Folded { entries, samples, ..Folded::default() }
+        Folded { entries, ..Folded::default() }
     }
 
     /// Gives every observed series its place again after a restart.

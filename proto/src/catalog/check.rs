@@ -150,7 +150,7 @@ fn check(known: &Catalog, delta: &Catalog) -> Result<(), CatalogError> {
     if sets > MAX_SETS {
         return Err(CatalogError::TooManySets(sets));
     }
-    if text_bytes(known) + text_bytes(delta) > MAX_CATALOG_TEXT_BYTES {
+    if catalog_text_bytes(known) + catalog_text_bytes(delta) > MAX_CATALOG_TEXT_BYTES {
         return Err(CatalogError::TooMuchText);
     }
     for (expected, def) in (known.series.len() as u64 + 1..).zip(&delta.series) {
@@ -168,7 +168,7 @@ fn check(known: &Catalog, delta: &Catalog) -> Result<(), CatalogError> {
 }
 
 /// Bytes of all texts, counted for each use.
-pub(super) fn text_bytes(catalog: &Catalog) -> usize {
+pub fn catalog_text_bytes(catalog: &Catalog) -> usize {
     let labels = |def: &SeriesDef| def.labels.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
     let series = catalog.series.iter().map(|def| def.name.len() + labels(def));
     let sets = catalog.sets.iter().map(|set| set.job.len() + set.instance.len());

@@ -1,6 +1,6 @@
 //! Catalog to message and back.
 
-use super::check::{CatalogError, text_bytes};
+use super::check::{CatalogError, catalog_text_bytes};
 use crate::frame::{FrameError, FrameReader, FrameWriter};
 use crate::limits::{
     MAX_CATALOG_TEXT_BYTES, MAX_LABELS, MAX_MESSAGE_BYTES, MAX_RAW_BYTES, MAX_SERIES, MAX_SETS,
@@ -17,7 +17,7 @@ const ENVELOPE_BYTES: usize = 64;
 
 /// The message of a catalog. The catalog should have passed [`super::apply_catalog`]; only its size is checked here.
 pub fn encode_catalog(catalog: &Catalog) -> Result<wire::Catalog, CatalogError> {
-    if text_bytes(catalog) > MAX_CATALOG_TEXT_BYTES {
+    if catalog_text_bytes(catalog) > MAX_CATALOG_TEXT_BYTES {
         return Err(CatalogError::TooMuchText);
     }
     let mut symbols = Symbols::default();

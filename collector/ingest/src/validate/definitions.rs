@@ -3,9 +3,11 @@
 
 use super::RefusedBatch;
 use crate::node_limits::{Account, NodeLimits};
+use proto::limits::MAX_MESSAGE_BYTES;
 use proto::wire::{self, NackCode};
 use proto::{
-    CatalogDigest, CatalogError, apply_catalog, catalog_digest, decode_catalog, encode_catalog,
+    CatalogDigest, CatalogError, apply_catalog, catalog_digest, catalog_text_bytes, decode_catalog,
+    encode_catalog,
 };
 use shared_model::{BootTime, Catalog, SeriesSet};
 use shared_runtime::telemetry::chain;
@@ -142,6 +144,11 @@ impl Definitions {
         let known = self.catalog.as_deref().filter(|_| said.base != 0);
         let mut full = known.cloned().unwrap_or_default();
         match apply_catalog(&mut full, said.clone()) {
+            Ok(()) if said.base != 0 && is_too_long(&full) => {
+                self.over =
+                    Some(format!("the definitions do not fit one message together: {ADVICE}"));
+                Ok(None)
+            }
             Ok(()) => Ok(Some(full)),
             Err(
                 error @ (CatalogError::TooManySeries(_)
@@ -215,6 +222,14 @@ impl Definitions {
         let sets = self.catalog.iter().flat_map(|c| &c.sets);
         self.widths = sets.map(|s| (s.id, s.references.len())).collect();
     }
+}
+
+/// Texts up to this many bytes fit a message with all else that a catalog has, even where nothing of it compresses.
+const FITTING_TEXT_BYTES: usize = MAX_MESSAGE_BYTES / 2;
+
+/// Whether a catalog is longer than a message may be: no agent could send it as a whole, and it could not be kept.
+fn is_too_long(full: &Catalog) -> bool {
+    catalog_text_bytes(full) > FITTING_TEXT_BYTES && encode_catalog(full).is_err()
 }
 
 /// The message of a catalog without some of its sets.

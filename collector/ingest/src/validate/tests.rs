@@ -249,3 +249,50 @@ fn samples_have_a_rate() {
     assert_eq!(answer.code, NackCode::Busy);
     assert!(validator.batch(&batch(1, 2), NOW.plus(answer.retry_after)).is_ok());
 }
+
+/// Scenario: definitions that each fit a message and together do not, whose texts do not compress. Guarantees: the first are
+/// kept, the ones that would not fit are refused as too many, and what is kept can be sent, and so kept, as a whole.
+#[test]
+fn what_fits_no_message_is_not_kept() {
+    let mut random = 1u64;
+    let mut text = || {
+        let digit = |_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b'!' + (random >> 58) as u8)
+        };
+        (0..1_000).map(digit).collect::<String>()
+    };
+    let mut delta = |generation: u32| {
+        let references = (generation - 1) * 600 + 1..=generation * 600;
+        let series = references.clone().map(|reference| SeriesDef {
+            reference,
+            name: "m".into(),
+            kind: Kind::Gauge,
+            unit: Unit::None,
+            labels: vec![("n".into(), text().into())],
+        });
+        let set = SeriesSet {
+            id: generation,
+            job: "node".into(),
+            instance: "".into(),
+            references: references.collect(),
+        };
+        let (series, sets) = (series.collect(), vec![set]);
+        encode_catalog(&Catalog { generation, base: generation - 1, series, sets }).unwrap()
+    };
+    let mut v = validator(None, NodeLimits::default());
+    let later = BootTime::from_micros(3_600_000_000);
+    let (mut kept, mut refused_from) = (0, None);
+    for generation in 1..=4 {
+        let taken = v.catalog(delta(generation), later).unwrap();
+        match taken.len() {
+            1 => kept = generation,
+            _ => refused_from = refused_from.or(Some(generation)),
+        }
+    }
+    assert_eq!((refused_from, v.definitions.generation()), (Some(kept + 1), kept));
+    assert!(encode_catalog(&known(&v).unwrap()).is_ok());
+    let mut missing = batch(4, 600);
+    missing.catalog_generation = 4;
+    assert_eq!(refused(&mut v, &missing), Err(NackCode::TooManySeries));
+}
