@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the daemons beside their peers on this machine and prints one table. Takes about eight minutes after the build.
+# Measures the daemons beside their peers on this machine and prints one table. Takes about ten minutes after the build.
 # Each measurement alone, with other sizes: `target/release/wardround-load --help`. WARDROUND_RECORDING names a recording whose values are replayed (see tests/src/load/capture.rs).
 # Ends with an error only when something could not be measured: a missed promise is a result.
 set -euo pipefail
@@ -29,6 +29,7 @@ printf 'quantity\twardround\tpeer\tpromise\t\tratio, notes\n' >"$rows"
 measure agent --windows 5 --window-seconds 30
 measure agent --default-intervals --windows 3 --window-seconds 30
 measure ingest --nodes 50 --series 300 --rounds 240 --turns 4 "${replay[@]}"
+measure latency --nodes 50 --series 300 --seconds 60 "${replay[@]}"
 measure breach --trials 60
 
 echo

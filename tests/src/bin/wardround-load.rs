@@ -8,7 +8,7 @@ use std::time::Duration;
 use tests::load::agent_cost::Intervals;
 use tests::load::ingest::Size;
 use tests::load::report::Row;
-use tests::load::{agent_cost, breach, ingest};
+use tests::load::{agent_cost, breach, ingest, latency};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures the agent and the collector beside node_exporter, Prometheus and VictoriaMetrics, all on loopback
@@ -52,6 +52,21 @@ enum Command {
         /// Turns of each server
         #[arg(long, default_value_t = 4)]
         turns: usize,
+        /// Recording (HCAP1) whose values are replayed; without one they are made
+        #[arg(long)]
+        recording: Option<PathBuf>,
+    },
+    /// Time from a round on the node to its acknowledgement
+    Latency {
+        /// Simulated nodes
+        #[arg(long, default_value_t = 50)]
+        nodes: usize,
+        /// Series of each node
+        #[arg(long, default_value_t = 300)]
+        series: usize,
+        /// Rounds of each node, one a second
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
         /// Recording (HCAP1) whose values are replayed; without one they are made
         #[arg(long)]
         recording: Option<PathBuf>,
@@ -103,6 +118,15 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>> {
                 recording: recording.clone(),
             };
             ingest::measure(&arguments.binaries, &size, &dir).await
+        }
+        Command::Latency { nodes, series, seconds, recording } => {
+            let size = latency::Size {
+                nodes: *nodes,
+                series: *series,
+                seconds: *seconds,
+                recording: recording.clone(),
+            };
+            latency::measure(&arguments.binaries, &size, &dir).await
         }
         Command::Breach { trials, seed } => {
             breach::measure(&arguments.binaries, *trials, *seed, &dir).await

@@ -8,6 +8,7 @@ use shared_runtime::tls::{JoinToken, NodeCredentials};
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{interval, timeout};
 
 /// Most nodes: each costs a join, a TLS session and a thread's share of this program.
 pub const NODES_MAX: usize = 500;
@@ -16,8 +17,8 @@ const STRETCH_WITHIN: Duration = Duration::from_secs(300);
 
 /// Nodes with open sessions; dropping it ends them.
 pub struct Fleet {
-    nodes: usize,
-    goal: watch::Sender<u64>,
+    /// How many rounds each node shall have sent.
+    goals: Vec<watch::Sender<u64>>,
     reached: mpsc::Receiver<Result<u64>>,
 }
 
@@ -29,7 +30,7 @@ impl Fleet {
         plan: &Plan,
         dir: &Path,
     ) -> Result<Self> {
-        let (goal, wanted) = watch::channel(0);
+        let mut goals = Vec::new();
         let (tell, reached) = mpsc::channel(nodes.max(1));
         for index in 0..nodes {
             let name = node_name(index);
@@ -43,24 +44,51 @@ impl Fleet {
             let credentials = NodeCredentials::load(&data)?;
             let node = Node::connect(index, plan.clone(), &joined.identity, &credentials).await;
             let node = node.with_context(|| format!("open the session of {name}"))?;
-            tokio::spawn(node.run(wanted.clone(), tell.clone()));
+            let (goal, wanted) = watch::channel(0);
+            tokio::spawn(node.run(wanted, tell.clone()));
+            goals.push(goal);
         }
-        Ok(Self { nodes, goal, reached })
+        Ok(Self { goals, reached })
     }
 
     /// Lets every node send `rounds` more rounds and waits until all are acknowledged.
     pub async fn advance(&mut self, rounds: u64) -> Result<()> {
-        self.goal.send_modify(|goal| *goal += rounds);
+        self.goals.iter().for_each(|goal| goal.send_modify(|goal| *goal += rounds));
         let all = async {
-            for _ in 0..self.nodes {
+            for _ in 0..self.goals.len() {
                 self.reached.recv().await.context("every session ended")??;
             }
             Ok(())
         };
         let limit = STRETCH_WITHIN.as_secs();
-        tokio::time::timeout(STRETCH_WITHIN, all)
-            .await
-            .with_context(|| format!("no end within {limit} s"))?
+        timeout(STRETCH_WITHIN, all).await.with_context(|| format!("no end within {limit} s"))?
+    }
+
+    /// Lets every node send a round each second for `seconds`, one node after the other in the course of the second, as agents
+    /// that were started at any time do, and waits until all are acknowledged.
+    pub async fn keep_pace(&mut self, seconds: u64) -> Result<()> {
+        let nodes = self.goals.len();
+        let mut ticks = interval(Duration::from_secs(1) / u32::try_from(nodes.max(1))?);
+        let rounds = nodes * usize::try_from(seconds)?;
+        let (mut sent, mut acknowledged) = (0, 0);
+        let all = async {
+            while acknowledged < rounds {
+                tokio::select! {
+                    _ = ticks.tick(), if sent < rounds => {
+                        if let Some(goal) = self.goals.get(sent % nodes) {
+                            goal.send_modify(|goal| *goal += 1);
+                        }
+                        sent += 1;
+                    }
+                    reached = self.reached.recv() => {
+                        reached.context("every session ended")??;
+                        acknowledged += 1;
+                    }
+                }
+            }
+            Ok(())
+        };
+        timeout(STRETCH_WITHIN, all).await.context("rounds were not acknowledged in time")?
     }
 }
 

@@ -78,7 +78,7 @@ pub async fn measure(binaries: &Path, size: &Size, dir: &Path) -> Result<Vec<Row
     let mut collector = Collector::start(binaries, SNAPSHOT_EVERY, dir).await?;
     let mut prometheus = Peer::prometheus("global: {scrape_interval: 1m}\n", dir).await?;
     let mut victoria = Peer::victoria_metrics(dir).await?;
-    let plan = Plan { collector: collector.agents, replay: Arc::clone(&replay), start };
+    let plan = Plan::new(collector.agents, Arc::clone(&replay), start);
     let mut fleet = Fleet::join(&collector, size.nodes, &plan, &dir.join("nodes")).await?;
     let mut api = collector.reader().await?;
     let writer =

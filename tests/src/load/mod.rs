@@ -13,6 +13,7 @@ pub mod fleet;
 pub mod http;
 pub mod ingest;
 pub mod lab;
+pub mod latency;
 pub mod node;
 pub mod process;
 pub mod proxy;

@@ -13,13 +13,14 @@ use proto::{
 };
 use rustls_pki_types::ServerName;
 use shared_model::{
-    Batch, Block, Catalog, Clock, Lane, NodeIdentity, Seq, SeqSet, SeriesDef, SeriesSet, Timestamp,
-    Unit,
+    Batch, Block, BootTime, Catalog, Clock, Lane, NodeIdentity, Seq, SeqSet, SeriesDef, SeriesSet,
+    Timestamp, Unit,
 };
 use shared_runtime::SystemClock;
 use shared_runtime::tls::{COLLECTOR_NAME, NodeCredentials, client_config};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -45,6 +46,15 @@ pub struct Plan {
     pub replay: Arc<Replay>,
     /// The node's time in round 0; round n is n seconds later.
     pub start: Timestamp,
+    /// Where every node notes how long each of its rounds took from before it was encoded until it was acknowledged.
+    pub acknowledged: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Plan {
+    /// With nothing acknowledged yet.
+    pub fn new(collector: SocketAddr, replay: Arc<Replay>, start: Timestamp) -> Self {
+        Self { collector, replay, start, acknowledged: Arc::default() }
+    }
 }
 
 /// What wakes a session.
@@ -67,6 +77,8 @@ pub struct Node {
     beats: u64,
     sent: u64,
     acked: SeqSet,
+    /// Rounds that are not acknowledged, with when each was begun.
+    waiting: VecDeque<(Seq, BootTime)>,
 }
 
 impl Node {
@@ -99,6 +111,7 @@ impl Node {
             beats: 0,
             sent: 0,
             acked: SeqSet::default(),
+            waiting: VecDeque::new(),
         })
     }
 
@@ -157,10 +170,21 @@ impl Node {
             Some(Down::Ack(ack)) => {
                 let durable = ranges_from_wire("Ack.durable", &ack.durable)?;
                 durable.ranges().iter().for_each(|range| self.acked.insert_range(*range));
+                self.note_acknowledged();
                 Ok(())
             }
             Some(Down::HeartbeatReply(_)) => Ok(()),
             other => Err(anyhow!("the collector answered {other:?}")),
+        }
+    }
+
+    fn note_acknowledged(&mut self) {
+        let now = SystemClock.boot();
+        let mut acknowledged =
+            self.plan.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((_, begun)) = self.waiting.pop_front_if(|(seq, _)| self.acked.contains(*seq))
+        {
+            acknowledged.push(now.since(begun));
         }
     }
 
@@ -178,6 +202,7 @@ impl Node {
     }
 
     fn batch(&mut self) -> Result<wire::Up> {
+        self.waiting.push_back((Seq(self.sent + 1), SystemClock.boot()));
         let Plan { replay, start, .. } = &self.plan;
         let round = usize::try_from(self.sent)?;
         let values = (0..replay.lines.len())
