@@ -10,14 +10,16 @@ tests/packages.sh test
 
 export WARDROUND_TESTS=${1:-short}
 times=()
-timed() { # name, command...
-    local name=$1 before=$SECONDS
+failed=0
+timed() { # name, command...: what fails is told at the end, and the rest goes on
+    local name=$1 before=$SECONDS word=
     shift
-    "$@"
-    times+=("$(printf '%5d s  %s' $((SECONDS - before)) "$name")")
+    "$@" || { failed=1 word="  FAILED"; }
+    times+=("$(printf '%5d s  %s%s' $((SECONDS - before)) "$name" "$word")")
 }
 
 timed "build" cargo build --workspace --all-targets --locked
+[ $failed = 0 ] || exit 1
 # Every test program as cargo built it for the whole workspace: asking cargo crate by crate would build the dependencies
 # again for each crate's own choice of features.
 programs=$(cargo test --workspace --no-run --locked --message-format=json 2>/dev/null | node -e '
@@ -45,3 +47,4 @@ timed "tests" suite tests --test-threads=1 --nocapture
 
 printf '\ntime per suite:\n'
 printf '%s\n' "${times[@]}"
+exit $failed

@@ -1,7 +1,7 @@
 //! The spool on disks that fail: every call in turn, for a while and for good, and a look at the folder before each call.
 //! Whatever happens, every number is confirmed, readable with its own content, or declared lost.
 
-use super::tests::{batch, event, token_of};
+use super::tests::{again, batch, event, token_of};
 use super::*;
 use shared_journal::{Disk, Io};
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn open_on(dir: &Path, io: Arc<dyn Io>) -> Result<Spool, SpoolError> {
-    Spool::open(dir, [1; 16], TIGHT, Box::new(|| None), io)
+    again(|| Spool::open(dir, [1; 16], TIGHT, Box::new(|| None), Arc::clone(&io)))
 }
 
 /// Rounds and events through more than the budget, an answer of the collector in between, syncs, and a last round on a

@@ -1,6 +1,6 @@
 //! Disks that are full or read-only: by a switch in the file calls, and by real file systems.
 
-use super::tests::{batch, event, token_of};
+use super::tests::{again, batch, event, token_of};
 use super::*;
 use shared_journal::{Disk, Io};
 use std::collections::BTreeMap;
@@ -132,7 +132,8 @@ fn the_spool_goes_on_in_memory() {
         spool.prepare_sync().unwrap().run().unwrap();
         drop(spool);
         let io: Arc<dyn Io> = Arc::new(Disk);
-        let mut again = Spool::open(dir.path(), [0; 16], LIMITS, Box::new(|| None), io).unwrap();
+        let open = || Spool::open(dir.path(), [0; 16], LIMITS, Box::new(|| None), Arc::clone(&io));
+        let mut again = again(open).unwrap();
         again.welcome(&confirmed).unwrap();
         assert_eq!(check(&again, &rounds, &events), kept);
     }
@@ -215,7 +216,8 @@ fn a_full_file_system_is_survived() {
     spool.close().unwrap();
     drop(spool);
     let io: Arc<dyn Io> = Arc::new(Disk);
-    let mut again = Spool::open(&dir, [0; 16], LIMITS, Box::new(space), io).unwrap();
+    let open = || Spool::open(&dir, [0; 16], LIMITS, Box::new(space), Arc::clone(&io));
+    let mut again = again(open).unwrap();
     again.welcome(&SeqSet::default()).unwrap();
     assert_eq!(check(&again, &rounds, &events), kept);
     println!("{kept} of {} rounds kept, {} events", rounds.len(), events.len());

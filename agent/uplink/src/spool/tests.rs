@@ -33,7 +33,21 @@ pub(super) fn token_of(batch: &BatchRecord) -> u64 {
 }
 
 fn open(dir: &Path, boot: u8) -> Spool {
-    Spool::open(dir, [boot; 16], TIGHT, Box::new(|| None), Arc::new(Disk)).unwrap()
+    again(|| Spool::open(dir, [boot; 16], TIGHT, Box::new(|| None), Arc::new(Disk))).unwrap()
+}
+
+/// Opens a spool that was open before in this process. A child of another test has all our files, the lock among them, until
+/// it becomes the program that it was started for.
+pub(super) fn again(open: impl Fn() -> Result<Spool, SpoolError>) -> Result<Spool, SpoolError> {
+    for _ in 0..10_000 {
+        match open() {
+            Err(SpoolError::Journal(JournalError::Locked(_))) => {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            other => return other,
+        }
+    }
+    open()
 }
 
 /// What the test knows of a stream.
