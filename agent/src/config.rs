@@ -5,7 +5,7 @@ use agent_uplink::SpoolLimits;
 use serde::Deserialize;
 use shared_runtime::config::{ByteSize, ConfigErrors, Span};
 use shared_runtime::telemetry::{LogFormat, check_level};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -171,18 +171,24 @@ impl Config {
     }
 
     fn check_targets(&self, errors: &mut ConfigErrors) {
-        let (mut instances, mut services) = (BTreeSet::new(), BTreeSet::new());
+        let (mut instances, mut services) = (BTreeMap::new(), BTreeMap::new());
         for (at, settings) in self.postgres.iter().enumerate() {
             settings.check(&format!("postgres[{at}]"), errors);
-            if !instances.insert(settings.instance()) {
+            let first = *instances.entry(settings.instance()).or_insert(at);
+            if first != at {
                 let what = format!("{} is listed twice", settings.instance());
-                errors.add(format!("postgres[{at}]"), what);
+                let needs = [first, at]
+                    .into_iter()
+                    .flat_map(|i| [format!("postgres[{i}].host"), format!("postgres[{i}].port")]);
+                errors.add_from(needs, format!("postgres[{at}]"), what);
             }
         }
         for (at, settings) in self.core_service.iter().enumerate() {
             settings.check(&format!("core_service[{at}]"), errors);
-            if !services.insert(&settings.name) {
-                errors.add(format!("core_service[{at}].name"), "is used twice");
+            let first = *services.entry(&settings.name).or_insert(at);
+            if first != at {
+                let needs = [format!("core_service[{first}].name")];
+                errors.add_from(needs, format!("core_service[{at}].name"), "is used twice");
             }
         }
         for (key, count) in
@@ -359,6 +365,26 @@ mod tests {
         for (fault, begin) in found.iter().zip(begins) {
             assert!(fault.starts_with(begin), "{fault} for {begin}");
         }
+    }
+
+    /// Scenario: databases listed twice or too often, with misspelt keys of other and of the same meaning beside. Guarantees: what
+    /// the file says is told, what only follows from a misspelling is not.
+    #[test]
+    fn only_what_the_file_says_is_judged() {
+        let twice = faults(
+            "[[postgres]]\nhost = \"db1\"\n[[postgres]]\nhost = \"db1\"\nintervall = \"1s\"",
+        );
+        assert_eq!(twice.len(), 2, "{twice:#?}");
+        assert!(twice[1].starts_with("postgres[1]: db1:5432 is listed twice"), "{twice:#?}");
+        let apart =
+            faults("[[postgres]]\nhost = \"db1\"\nprot = 5433\n[[postgres]]\nhost = \"db1\"");
+        assert_eq!(apart, ["postgres[0].prot: unknown key; did you mean 'port'?"]);
+        let mut many: String =
+            (1..=65).map(|port| format!("[[postgres]]\nport = {port}\n")).collect();
+        many.push_str("intervall = \"1s\"\n");
+        assert!(faults(&many).contains(&"postgres: 65 are above the limit of 64".to_owned()));
+        let mixed = faults("[probe.filesystem]\nexclude = [\"x\", 3]");
+        assert_eq!(mixed.len(), 2, "{mixed:#?}");
     }
 
     /// Scenario: misspelt keys. Guarantees: refused with the right one.

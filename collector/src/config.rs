@@ -3,6 +3,7 @@
 use crate::webhook_keys::{self, WebhookKeys};
 use collector_domain::{Contract, CoreService, DatabaseService, Text, Topology};
 use collector_notify::{Origin, Profile};
+use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use shared_model::{AccountIdentity, InvalidIdentity, NodeIdentity};
 use shared_runtime::config::{ByteSize, ConfigErrors, Span};
@@ -321,10 +322,19 @@ impl Config {
         }
         self.check_agents(errors);
         if self.agents.listen.port() != 0 && self.agents.listen == self.api.listen {
-            errors.add("api.listen", "is the same address as agents.listen");
+            let what = "is the same address as agents.listen";
+            errors.add_from(["agents.listen"], "api.listen", what);
         }
-        if self.contract.time_scale.is_some_and(|s| !(1..=1000).contains(&s)) {
-            errors.add("contract.time_scale", "must be 1 to 1000");
+        self.check_contract(errors);
+        self.check_api(errors);
+        if self.data_dir.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
+            errors.add("data_dir", "is empty: write a folder");
+        }
+        if self.store.series_max == 0 {
+            errors.add("store.series_max", "must be at least 1");
+        }
+        if self.store.retention < Span::secs(3_600) {
+            errors.add("store.retention", "must be at least \"1h\"");
         }
         if self.store.journal_max < ByteSize::mib(64) {
             errors.add("store.journal_max", "must be at least \"64MiB\"");
@@ -337,13 +347,45 @@ impl Config {
         {
             errors.add("log.level", e.to_string());
         }
+        self.check_services(errors);
+        webhook_keys::check(&self.webhook, errors);
+    }
+
+    fn check_contract(&self, errors: &mut ConfigErrors) {
+        let keys = &self.contract;
+        if keys.time_scale.is_some_and(|s| !(1..=1000).contains(&s)) {
+            errors.add("contract.time_scale", "must be 1 to 1000");
+        }
+        if keys.version.as_ref().is_some_and(String::is_empty) {
+            errors.add("contract.version", "is empty: write what the contract calls itself");
+        }
+        for (key, span) in [
+            ("watch", keys.watch),
+            ("silent_after", keys.silent_after),
+            ("unknown_after", keys.unknown_after),
+            ("standby_lag_max", keys.standby_lag_max),
+        ] {
+            if span.is_some_and(|span| span < Span::secs(1)) {
+                errors.add(format!("contract.{key}"), "must be at least \"1s\"");
+            }
+        }
+    }
+
+    fn check_api(&self, errors: &mut ConfigErrors) {
+        if self.api.names.is_empty() {
+            errors.add("api.names", "names nothing: leave it out for localhost");
+        }
+        for (i, name) in self.api.names.iter().enumerate() {
+            if ServerName::try_from(name.as_str()).is_err() {
+                let what = format!("'{name}' is no host name or address");
+                errors.add(format!("api.names[{i}]"), what);
+            }
+        }
         if let Some(url) = &self.api.public_url
             && let Err(e) = url.parse::<collector_notify::Target>()
         {
             errors.add("api.public_url", e);
         }
-        self.check_services(errors);
-        webhook_keys::check(&self.webhook, errors);
     }
 
     fn check_agents(&self, errors: &mut ConfigErrors) {
@@ -374,8 +416,12 @@ impl Config {
         let mut names = BTreeSet::new();
         let mut instances = BTreeSet::new();
         for (i, service) in self.database_service.iter().enumerate() {
+            if service.name.is_empty() {
+                errors.add(format!("database_service[{i}].name"), "is empty");
+            }
             if !names.insert(service.name.as_str()) {
-                errors.add(
+                errors.add_from(
+                    ["database_service[].name"],
                     format!("database_service[{i}].name"),
                     format!("'{}' is declared twice", service.name),
                 );
@@ -386,17 +432,22 @@ impl Config {
                 standbys.map(|(s, at)| (format!("database_service[{i}].standbys[{s}]"), at));
             for (path, instance) in primary.into_iter().chain(standbys) {
                 let port = instance.rsplit_once(':').and_then(|(_, p)| p.parse::<u16>().ok());
-                if port.is_none_or(|p| p == 0) {
+                if port.is_none_or(|p| p == 0) || instance.starts_with(':') {
                     errors.add(&path, format!("'{instance}' is not host:port"));
                 } else if !instances.insert(instance.as_str()) {
-                    errors.add(&path, format!("'{instance}' is declared twice"));
+                    let needs = ["database_service[].primary", "database_service[].standbys"];
+                    errors.add_from(needs, &path, format!("'{instance}' is declared twice"));
                 }
             }
         }
         let mut cores = BTreeSet::new();
         for (i, core) in self.core_service.iter().enumerate() {
+            if core.name.is_empty() {
+                errors.add(format!("core_service[{i}].name"), "is empty");
+            }
             if !cores.insert(core.name.as_str()) {
-                errors.add(
+                errors.add_from(
+                    ["core_service[].name"],
                     format!("core_service[{i}].name"),
                     format!("'{}' is declared twice", core.name),
                 );
@@ -408,7 +459,8 @@ impl Config {
                 } else {
                     format!("known: {}", known.join(", "))
                 };
-                errors.add(
+                errors.add_from(
+                    ["database_service[].name"],
                     format!("core_service[{i}].database"),
                     format!("no [[database_service]] is named '{}'; {known}", core.database),
                 );
@@ -481,6 +533,45 @@ mod tests {
         }
         let replaced = faults("[agents]\ncertificate_days = 7");
         assert!(replaced.iter().any(|f| f.contains("certificate_life = \"14d\"")), "{replaced:?}");
+    }
+
+    /// Scenario: values that a start would trip over, or under which nothing could be judged. Guarantees: refused with their path.
+    #[test]
+    fn values_that_cannot_work_are_refused() {
+        for (text, path) in [
+            ("data_dir = \"\"", "data_dir"),
+            ("[api]\nnames = []", "api.names"),
+            ("[api]\nnames = [\"localhost\", \"中文\"]", "api.names[1]"),
+            ("[api]\nnames = [\"a b\"]", "api.names[0]"),
+            ("[store]\nseries_max = 0", "store.series_max"),
+            ("[store]\nretention = \"0s\"", "store.retention"),
+            ("[contract]\nwatch = \"0s\"", "contract.watch"),
+            ("[contract]\nsilent_after = \"999ms\"", "contract.silent_after"),
+            ("[contract]\nversion = \"\"", "contract.version"),
+            ("[[database_service]]\nname = \"\"\nprimary = \"db:1\"", "database_service[0].name"),
+            ("[[database_service]]\nname = \"h\"\nprimary = \":1\"", "database_service[0].primary"),
+        ] {
+            let found = faults(text);
+            assert!(
+                found.len() == 1 && found[0].starts_with(&format!("{path}: ")),
+                "{text}: {found:?}"
+            );
+        }
+        let fine = "[api]\nnames = [\"his.hospital.lan\", \"10.0.0.5\", \"fd00::1\"]\n[store]\nretention = \"1h\"\n[contract]\nwatch = \"1s\"";
+        assert_eq!(faults(fine), Vec::<String>::new());
+    }
+
+    /// Scenario: a misspelt key, and a check that would take the default in its place for what the file says. Guarantees: the
+    /// misspelling is told, and nothing that only follows from it.
+    #[test]
+    fn what_follows_from_a_misspelling_is_not_told() {
+        for text in [
+            "[agents]\nlisten = \"127.0.0.1:8443\"\n[api]\nlistn = \"127.0.0.1:9443\"",
+            "[[database_service]]\nnam = \"his\"\nprimary = \"db:1\"\n[[core_service]]\nname = \"a\"\ndatabase = \"his\"",
+        ] {
+            let found = faults(text);
+            assert!(found.len() == 1 && found[0].contains("did you mean"), "{found:?}");
+        }
     }
 
     /// Scenario: limits of `time_scale`. Guarantees: 0 and 1001 are refused, 1 and 1000 are not.

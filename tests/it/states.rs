@@ -22,18 +22,28 @@ struct Damage {
     /// Files and folders of the data folder.
     of: &'static [&'static str],
     how: fn(&Path),
+    /// What the collector says of it, where it can know.
+    said: &'static str,
 }
 
+const REBUILDING: &str = "rebuilding the closed incidents from the ledger";
+const DAMAGED: &str = "a kept state is damaged";
+
 const DAMAGES: &[Damage] = &[
-    Damage { what: "nothing", of: &[], how: remove },
-    Damage { what: "closed incidents deleted", of: &["closed"], how: remove },
-    Damage { what: "closed incidents cut in half", of: &["closed"], how: halve },
-    Damage { what: "closed incidents with a byte flipped", of: &["closed"], how: flip },
-    Damage { what: "newest state deleted", of: &["state"], how: remove },
-    Damage { what: "newest state flipped", of: &["state"], how: flip },
-    Damage { what: "newest state cut", of: &["state"], how: halve },
-    Damage { what: "both states flipped", of: &["state", "state.older"], how: flip },
-    Damage { what: "all of it deleted", of: &["state", "state.older", "closed"], how: remove },
+    Damage { what: "nothing", of: &[], how: remove, said: "" },
+    Damage { what: "closed incidents deleted", of: &["closed"], how: remove, said: "" },
+    Damage { what: "closed incidents cut in half", of: &["closed"], how: halve, said: REBUILDING },
+    Damage { what: "closed incidents with a byte flipped", of: &["closed"], how: flip, said: "" },
+    Damage { what: "newest state deleted", of: &["state"], how: remove, said: "" },
+    Damage { what: "newest state flipped", of: &["state"], how: flip, said: DAMAGED },
+    Damage { what: "newest state cut", of: &["state"], how: halve, said: DAMAGED },
+    Damage { what: "both states flipped", of: &["state", "state.older"], how: flip, said: DAMAGED },
+    Damage {
+        what: "all of it deleted",
+        of: &["state", "state.older", "closed"],
+        how: remove,
+        said: "",
+    },
 ];
 
 fn remove(path: &Path) {
@@ -77,13 +87,14 @@ fn what_can_be_rebuilt_is_rebuilt() {
     let mut collector = Collector::start_with(CONFIG);
     let password = collector.account("wang", "engineer");
     let mut streams = runtime.block_on(Streams::start(&collector, 5, dir.path()));
-    for Damage { what, of, how } in DAMAGES {
+    for Damage { what, of, how, said } in DAMAGES {
         let mut api = runtime.block_on(collector.session("wang", &password)).unwrap();
         let known = wait::until("incidents to close", CLOSED_WITHIN, || {
             runtime.block_on(act_on_all(&mut api));
             let found = runtime.block_on(closed(&mut api));
             (found.len() >= CLOSED_MIN && has_states(&collector.data())).then_some(found)
         });
+        let logged = collector.log().len();
         collector.kill();
         of.iter().for_each(|name| how(&collector.data().join(name)));
         collector.restart();
@@ -92,6 +103,9 @@ fn what_can_be_rebuilt_is_rebuilt() {
         for (id, incident) in &known {
             assert_eq!(after.get(id), Some(incident), "{what}: {id}\n{}", collector.log());
         }
+        wait::until("the damage to be told", CLOSED_WITHIN, || {
+            collector.log()[logged..].contains(said).then_some(())
+        });
         println!("{what}: {} closed incidents, the same", known.len());
     }
     runtime.block_on(streams.stop_offering());

@@ -263,8 +263,9 @@ impl Conversation {
                     if matches!(message, wire::up::Message::Goodbye(_)) {
                         return Ok("the agent stopped");
                     }
-                    talk.silent_at = Instant::now() + SILENT_MAX;
                     self.take(message, &mut talk).await?;
+                    // From now on: what the collector needed to take it is not the node's silence.
+                    talk.silent_at = talk.read_from.max(Instant::now()) + SILENT_MAX;
                 }
                 Event::Up(Ok(None)) => return Ok("the stream ended"),
                 Event::Up(Err(status)) if ending::is_lost(&status) => {

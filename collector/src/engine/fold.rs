@@ -3,7 +3,7 @@
 use super::late::Late;
 use super::observed::Column;
 use super::record::{BatchRecord, EventRecord, Record, Started};
-use super::source::{Columns, Stream, decode_catalog};
+use super::source::{Columns, Stream, decode_catalog, defined};
 use super::steady::{Stamp, Steady};
 use collector_domain::{Act, ActRefused, Entry, Finding, SeriesId, Silence, SilenceRefused};
 use collector_incidents::Machine;
@@ -255,25 +255,23 @@ impl Fold {
     fn bind(&mut self, source: u32, catalog: &Catalog, sink: &mut dyn SampleSink) {
         let Some(stream) = self.streams.get_mut(&source) else { return };
         let node = stream.node.clone();
-        let sets: Vec<_> = catalog.sets.iter().map(|set| stream.labels(catalog, set)).collect();
+        let defined = defined(catalog);
+        let sets: Vec<_> = catalog.sets.iter().map(|set| stream.labels(&defined, set)).collect();
         for (set, labels) in catalog.sets.iter().zip(sets) {
             let series: Vec<SeriesId> = labels.iter().map(|labels| self.define(labels)).collect();
             if let Some(late) = self.late.get_mut(&source) {
                 series.iter().zip(&labels).for_each(|(id, l)| late.evaluator.define(*id, l));
             }
             let Some(stream) = self.streams.get_mut(&source) else { return };
-            if let Some(known) = stream.columns.get_mut(&set.id) {
-                known.series = series;
+            let is_same = |known: &Columns| known.group.is_some() && known.series == series;
+            if stream.columns.get(&set.id).is_some_and(is_same) {
                 continue;
             }
-            match sink.group(&labels) {
-                Ok(group) => {
-                    stream.columns.insert(set.id, Columns { series, group });
-                }
-                Err(error) => {
-                    tracing::error!(%node, set = set.id, error, "a set of series is not stored");
-                }
-            }
+            // What is judged must not depend on what the store has room for, or a replay would decide otherwise.
+            let group = sink.group(&labels).inspect_err(|error| {
+                tracing::error!(%node, set = set.id, error, "a set of series is judged and not stored");
+            });
+            stream.columns.insert(set.id, Columns { series, group: group.ok() });
         }
     }
 
@@ -320,9 +318,10 @@ impl Fold {
         stream.batches += 1;
         for block in &batch.blocks {
             let Some(columns) = stream.columns.get(&block.set) else { continue };
+            let Some(group) = columns.group else { continue };
             let width = columns.series.len().max(1);
             for (&at, values) in block.times.iter().zip(block.values.chunks(width)) {
-                sink.row(columns.group, at, values, lsn);
+                sink.row(group, at, values, lsn);
             }
         }
         let shift_us = stream.shift_us(record, batch, self.now, self.steady.ahead_us(record.stamp));

@@ -11,6 +11,7 @@
 
 use super::fold::{Fold, Folded, Sample, rows};
 use super::record::BatchRecord;
+use super::source::defined;
 use collector_domain::{Condition, Finding};
 use collector_standards::{Evaluator, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -182,13 +183,14 @@ impl Fold {
         if evaluator.conditions().next().is_none() {
             tracing::info!(node = %stream.node, "nothing of this node was judged before: its late data is judged from nothing");
         }
-        for (series, labels) in stream.catalog.iter().flat_map(|catalog| {
-            catalog.sets.iter().flat_map(|set| {
-                let known = stream.columns.get(&set.id).map(|c| c.series.clone());
-                known.unwrap_or_default().into_iter().zip(stream.labels(catalog, set))
-            })
-        }) {
-            evaluator.define(series, &labels);
+        if let Some(catalog) = &stream.catalog {
+            let defined = defined(catalog);
+            for set in &catalog.sets {
+                let Some(columns) = stream.columns.get(&set.id) else { continue };
+                for (series, labels) in columns.series.iter().zip(stream.labels(&defined, set)) {
+                    evaluator.define(*series, &labels);
+                }
+            }
         }
         let progress = Progress { begun: self.now, breached, ..Progress::default() };
         self.late.insert(source, Late { evaluator, progress });

@@ -6,9 +6,9 @@ use collector_domain::SeriesId;
 use collector_store::series::GroupId;
 use serde::{Deserialize, Serialize};
 use shared_model::{
-    Batch, Catalog, Labels, Lane, NAME, NodeIdentity, Seq, SeqSet, SeriesSet, Timestamp,
+    Batch, Catalog, Labels, Lane, NAME, NodeIdentity, Seq, SeqSet, SeriesDef, SeriesSet, Timestamp,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,11 +47,20 @@ pub(crate) struct Stream {
     steps: BTreeMap<Seq, i64>,
 }
 
+/// The series of a catalog by the agent's numbers.
+pub(crate) type Defined<'c> = HashMap<u32, &'c SeriesDef>;
+
+/// See [`Defined`].
+pub(crate) fn defined(catalog: &Catalog) -> Defined<'_> {
+    catalog.series.iter().map(|def| (def.reference, def)).collect()
+}
+
 /// Where the columns of a set go.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
     pub(crate) series: Vec<SeriesId>,
-    pub(crate) group: GroupId,
+    /// `None` while they are judged only: the store has no room for them.
+    pub(crate) group: Option<GroupId>,
 }
 
 /// A [`Stream`] as the state file holds it; columns are made again from the catalog.
@@ -159,8 +168,7 @@ impl Stream {
     }
 
     /// The full labels of each series of a set, in the order of its columns.
-    pub(crate) fn labels(&self, catalog: &Catalog, set: &SeriesSet) -> Vec<Labels> {
-        let defined: BTreeMap<u32, _> = catalog.series.iter().map(|s| (s.reference, s)).collect();
+    pub(crate) fn labels(&self, defined: &Defined<'_>, set: &SeriesSet) -> Vec<Labels> {
         let host = self.node.node();
         let instance = if set.instance.is_empty() { host } else { &set.instance };
         let own = [

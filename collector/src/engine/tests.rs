@@ -27,17 +27,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod late;
+mod store;
 mod time;
 
 /// Rows by group and time, as the series store would hold them.
 #[derive(Default)]
 struct Rows {
+    /// It has no room for further series.
+    is_full: bool,
     groups: Vec<Vec<Labels>>,
     rows: BTreeMap<(u32, Timestamp), u32>,
 }
 
 impl SampleSink for Rows {
     fn group(&mut self, series: &[Labels]) -> Result<GroupId, String> {
+        if self.is_full {
+            return Err("too many series".to_owned());
+        }
         self.groups.push(series.to_vec());
         Ok(GroupId(u32::try_from(self.groups.len() - 1).unwrap()))
     }
@@ -55,7 +61,11 @@ fn stamp(second: u64) -> Stamp {
 }
 
 fn catalog() -> Record {
-    let names = ["node_infiniband_state_id", "node_infiniband_physical_state_id"];
+    catalog_of(1, ["node_infiniband_state_id", "node_infiniband_physical_state_id"])
+}
+
+/// A whole catalog with one set of two series.
+fn catalog_of(generation: u32, names: [&str; 2]) -> Record {
     let series = names.iter().zip(1..).map(|(name, reference)| SeriesDef {
         reference,
         name: (*name).into(),
@@ -64,7 +74,7 @@ fn catalog() -> Record {
         labels: vec![("device".into(), "mlx5_0".into()), ("port".into(), "1".into())],
     });
     let set = SeriesSet { id: 1, job: "node".into(), instance: "".into(), references: vec![1, 2] };
-    let catalog = Catalog { generation: 1, base: 0, series: series.collect(), sets: vec![set] };
+    let catalog = Catalog { generation, base: 0, series: series.collect(), sets: vec![set] };
     Record::Catalog {
         source: 1,
         wire: proto::encode_catalog(&catalog).unwrap().encode_to_vec().into(),

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { Api } from "./api.mjs";
 import { collector, joinAgent, startCollector } from "./daemons.mjs";
 import { createDisk, MOUNT } from "./disk.mjs";
@@ -25,7 +25,7 @@ export async function up() {
   writeState(state);
   let release = () => {};
   try {
-    state.bin = build();
+    state.bin = await build(stopped);
     release = await keep(state.run);
     await bringUp(state);
     announce(state);
@@ -38,13 +38,16 @@ export async function up() {
   }
 }
 
-function build() {
+async function build(stopped) {
   const given = process.env.WARDROUND_BIN_DIR;
   checkMachine({ build: !given });
   if (given) return path.resolve(given);
   console.log("编译中，首次需要几分钟 / building (the first time takes some minutes) …");
-  const built = spawnSync("cargo", ["build", "--release", "--locked", "-p", "collector", "-p", "agent"], { cwd: REPO, stdio: "inherit" });
-  if (built.status !== 0) throw new Error("编译失败，原因见上 / the build failed; its messages are above");
+  const cargo = spawn("cargo", ["build", "--release", "--locked", "-p", "collector", "-p", "agent"], { cwd: REPO, stdio: "inherit" });
+  const ended = new Promise((resolve, reject) => cargo.once("error", reject).once("exit", resolve));
+  // A build is given up at once: it can go on another time.
+  stopped.then(() => cargo.kill());
+  if ((await ended) !== 0) throw new Error("编译失败，原因见上 / the build failed; its messages are above");
   return path.join(process.env.CARGO_TARGET_DIR ?? path.join(REPO, "target"), "release");
 }
 

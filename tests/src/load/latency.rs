@@ -1,7 +1,7 @@
 //! How long a round waits for its acknowledgement, which the collector gives when the round is on its disk.
 //!
-//! The nodes send one round a second each, at moments spread over the second. The clock starts before a round is encoded and
-//! stops when its acknowledgement was read, so mutual TLS, the journal's group and its `fdatasync` are in it, and the load
+//! The nodes send one round a second each, at moments spread over the second. The clock starts when a round is wanted, before it
+//! is encoded and whatever the node waits for, and stops when its acknowledgement was read, so mutual TLS, the journal's group and its `fdatasync` are in it, and the load
 //! program's own share of the machine as well.
 
 use super::fleet::{Fleet, NODES_MAX};

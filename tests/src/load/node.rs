@@ -46,7 +46,7 @@ pub struct Plan {
     pub replay: Arc<Replay>,
     /// The node's time in round 0; round n is n seconds later.
     pub start: Timestamp,
-    /// Where every node notes how long each of its rounds took from before it was encoded until it was acknowledged.
+    /// Where every node notes how long each of its rounds took from when it was wanted until it was acknowledged.
     pub acknowledged: Arc<Mutex<Vec<Duration>>>,
 }
 
@@ -77,7 +77,7 @@ pub struct Node {
     beats: u64,
     sent: u64,
     acked: SeqSet,
-    /// Rounds that are not acknowledged, with when each was begun.
+    /// Rounds that are not acknowledged, with when each was wanted.
     waiting: VecDeque<(Seq, BootTime)>,
 }
 
@@ -133,8 +133,13 @@ impl Node {
     ) -> Result<()> {
         let mut beats = tokio::time::interval(self.heartbeat);
         let mut told = 0;
+        let mut due = 0;
         loop {
             let wanted = *goal.borrow_and_update();
+            while due < wanted {
+                due += 1;
+                self.waiting.push_back((Seq(due), SystemClock.boot()));
+            }
             let acked = self.acked.count();
             if acked == wanted && told < wanted {
                 told = wanted;
@@ -202,7 +207,6 @@ impl Node {
     }
 
     fn batch(&mut self) -> Result<wire::Up> {
-        self.waiting.push_back((Seq(self.sent + 1), SystemClock.boot()));
         let Plan { replay, start, .. } = &self.plan;
         let round = usize::try_from(self.sent)?;
         let values = (0..replay.lines.len())

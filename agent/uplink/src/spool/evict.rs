@@ -30,6 +30,9 @@ impl Spool {
     }
 
     fn is_in_log(&self, seq: Seq) -> bool {
+        if seq.0 < self.log.first().0 {
+            return false;
+        }
         let found = self.reader(seq).next();
         matches!(found, Some(Ok(Item::Record { lsn, kind, .. })) if lsn.0 == seq.0 && kind != VOID)
     }

@@ -103,7 +103,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn open_on(dir: &Path, io: Arc<dyn Io>) -> Result<Spool, SpoolError> {
-    again(|| Spool::open(dir, [1; 16], TIGHT, Box::new(|| None), Arc::clone(&io)))
+    again(move || Spool::open(dir, [1; 16], TIGHT, Box::new(|| None), Arc::clone(&io)))
 }
 
 /// Rounds and events through more than the budget, an answer of the collector in between, syncs, and a last round on a

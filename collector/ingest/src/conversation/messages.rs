@@ -1,7 +1,7 @@
 //! What a session does with each message.
 
 use super::ending::{Ending, invalid};
-use super::{Conversation, SILENT_MAX, Talk};
+use super::{Conversation, Talk};
 use crate::inbound::{Inbound, RefusedRecord};
 use crate::validate::{RefusedBatch, body_bytes};
 use bytes::Bytes;
@@ -32,8 +32,6 @@ impl Conversation {
             _ => self.account.reading(0, now),
         };
         talk.read_from = Instant::now() + wait;
-        // Silence that the collector itself asked for is nobody's fault.
-        talk.silent_at = talk.silent_at.max(talk.read_from + SILENT_MAX);
         match message {
             wire::up::Message::Batch(batch) => self.batch(batch, talk).await,
             wire::up::Message::Catalog(message) => {

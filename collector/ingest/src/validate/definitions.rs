@@ -166,13 +166,18 @@ impl Definitions {
 
     /// How many series a catalog counts as that takes the place of the known one: those that it adds. All of them where it
     /// changes or takes away what was defined, which no agent does: the engine binds them all, and every node waits.
+    /// Series of sets that are left out do not count: they are not bound.
     fn new_series(&self, full: &Catalog) -> usize {
-        let Some(known) = &self.catalog else { return full.series.len() };
+        let kept = |catalog: &Catalog| -> usize {
+            catalog.sets.iter().map(|set| set.references.len()).sum()
+        };
+        let all = kept(full);
+        let Some(known) = &self.catalog else { return all };
         if !full.series.starts_with(&known.series) || !full.sets.starts_with(&known.sets) {
-            return full.series.len();
+            return all;
         }
-        match full.series.len() - known.series.len() {
-            0 if full.sets.len() == known.sets.len() => full.series.len() / NOTHING_NEW_SHARE,
+        match all.saturating_sub(kept(known)) {
+            0 => all / NOTHING_NEW_SHARE,
             added => added,
         }
     }

@@ -14,6 +14,14 @@ pub struct Fault {
     pub path: String,
     /// What is wrong and what to write instead.
     pub what: String,
+    /// Other keys that it was concluded from; `[]` stands for every index.
+    needs: Vec<String>,
+}
+
+impl Fault {
+    fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { path: path.into(), what: what.into(), needs: Vec::new() }
+    }
 }
 
 /// All faults of a configuration file.
@@ -26,19 +34,21 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// Adds a fault, for checks that types cannot express.
+    /// Adds a fault, for checks that types cannot express. It is dropped when the key itself cannot be read.
     pub fn add(&mut self, path: impl Into<String>, what: impl Into<String>) {
-        self.faults.push(Fault { path: path.into(), what: what.into() });
+        self.faults.push(Fault::new(path, what));
     }
 
-    fn is_at(&self, path: &str) -> bool {
-        self.faults.iter().any(|fault| fault.path == path)
-    }
-
-    /// Whether there is a fault at this key or within it.
-    fn touches(&self, path: &str) -> bool {
-        let within = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
-        self.faults.iter().any(|fault| fault.path.strip_prefix(path).is_some_and(within))
+    /// Adds a fault that holds only if the keys `needs`, too, are what the file says: it is dropped when one of them cannot be
+    /// read. `database_service[].name` stands for the names of all.
+    pub fn add_from<N: Into<String>>(
+        &mut self,
+        needs: impl IntoIterator<Item = N>,
+        path: impl Into<String>,
+        what: impl Into<String>,
+    ) {
+        let needs = needs.into_iter().map(Into::into).collect();
+        self.faults.push(Fault { needs, ..Fault::new(path, what) });
     }
 
     /// `Ok(value)` when there is no fault.
@@ -52,7 +62,7 @@ impl fmt::Display for ConfigErrors {
         let file = self.file.as_deref().map_or("configuration".into(), Path::to_string_lossy);
         let count = self.faults.len();
         write!(f, "{file}: {count} {}", if count == 1 { "fault" } else { "faults" })?;
-        for Fault { path, what } in &self.faults {
+        for Fault { path, what, .. } in &self.faults {
             write!(f, "\n  {}{}{what}", path, if path.is_empty() { "" } else { ": " })?;
         }
         Ok(())
@@ -73,7 +83,7 @@ pub fn load<T: DeserializeOwned>(
         None => String::new(),
         Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigErrors {
             file: Some(path.to_owned()),
-            faults: vec![Fault { path: String::new(), what: format!("cannot be read: {e}") }],
+            faults: vec![Fault::new("", format!("cannot be read: {e}"))],
         })?,
     };
     parse(&text, check).map_err(|errors| ConfigErrors { file: path.map(Path::to_owned), ..errors })
@@ -105,23 +115,25 @@ pub fn parse<T: DeserializeOwned>(
         };
         let mut segments: Vec<Segment> = error.path().iter().cloned().collect();
         let message = error.into_inner().message().trim_end().to_owned();
-        let fault = describe(&mut segments, &message, &taken_out);
         if let Some(name) = message.strip_prefix("missing field ") {
             let name = name.trim_matches('`');
-            let path = join(&fault.path, name);
-            // A key that was faulty and taken out is not missing as well.
-            if !errors.is_at(&path) {
-                errors.faults.push(fault);
+            let table = taken_out.print(&segments);
+            let path = join(&table, name);
+            // A key that was faulty and taken out, or misspelt, is not missing as well.
+            if !taken_out.doubtful.contains(&path) {
+                errors.faults.push(Fault::new(table, message.as_str()));
             }
+            taken_out.doubtful.insert(path.clone());
             // What else its table says is judged too: the key is filled in, once, with a text that no one chose.
             if taken_out.filled.insert(path) && fill(&mut value, &segments, name) {
                 continue;
             }
-        } else if !taken_out.filled.contains(&fault.path) {
-            errors.faults.push(fault);
-        } else {
+        } else if taken_out.filled.contains(&taken_out.print(&segments)) {
             // The text that was filled in does not fit here: its table goes.
             segments.pop();
+        } else {
+            let fault = describe(&mut segments, &message, &mut taken_out);
+            errors.faults.push(fault);
         }
         if !remove(&mut value, &segments) {
             return Err(errors);
@@ -138,22 +150,34 @@ fn add_checks(
 ) {
     let mut found = ConfigErrors::default();
     check(&mut found);
-    found.faults.iter_mut().for_each(|fault| fault.path = taken_out.in_file(&fault.path));
-    found
-        .faults
-        .retain(|Fault { path, .. }| !errors.touches(path) && !taken_out.filled.contains(path));
-    errors.faults.append(&mut found.faults);
+    for mut fault in found.faults {
+        fault.path = taken_out.in_file(&fault.path);
+        let needs = fault.needs.iter().map(|need| taken_out.in_file(need));
+        let holds = !taken_out.is_doubtful(&fault.path)
+            && !needs
+                .into_iter()
+                .any(|need| taken_out.is_doubtful(&need) || taken_out.has_doubtful_within(&need));
+        if holds {
+            errors.faults.push(fault);
+        }
+    }
 }
 
 /// Turns serde's message into a fault; for an unknown field `segments` is extended to point at it.
-fn describe(segments: &mut Vec<Segment>, message: &str, taken_out: &TakenOut) -> Fault {
+fn describe(segments: &mut Vec<Segment>, message: &str, taken_out: &mut TakenOut) -> Fault {
     let Some(rest) = message.strip_prefix("unknown field ") else {
-        return Fault { path: taken_out.print(segments), what: message.to_owned() };
+        let path = taken_out.print(segments);
+        taken_out.doubtful.insert(path.clone());
+        return Fault::new(path, message);
     };
     let mut quoted = rest.split('`').skip(1).step_by(2);
     let unknown = quoted.next().unwrap_or_default().to_owned();
     let known: Vec<&str> = quoted.collect();
     let points_at_it = matches!(segments.last(), Some(Segment::Map { key }) if *key == unknown);
+    let table = match segments.split_last() {
+        Some((_, parents)) if points_at_it => taken_out.print(parents),
+        _ => taken_out.print(segments),
+    };
     if !points_at_it {
         segments.push(Segment::Map { key: unknown.clone() });
     }
@@ -162,11 +186,12 @@ fn describe(segments: &mut Vec<Segment>, message: &str, taken_out: &TakenOut) ->
     });
     let what = match nearest {
         Some(near) if strsim::jaro_winkler(near, &unknown) > 0.8 => {
+            taken_out.doubtful.insert(join(&table, near));
             format!("unknown key; did you mean '{near}'?")
         }
         _ => format!("unknown key; known here: {}", known.join(", ")),
     };
-    Fault { path: taken_out.print(segments), what }
+    Fault::new(taken_out.print(segments), what)
 }
 
 /// What the tree lacks or has besides what the file says.
@@ -176,6 +201,8 @@ struct TakenOut {
     elements: BTreeMap<String, BTreeSet<usize>>,
     /// Keys that were missing and filled in.
     filled: BTreeSet<String>,
+    /// Keys that are not in the tree as the file means them: they cannot be read, are missing or misspelt.
+    doubtful: BTreeSet<String>,
 }
 
 impl TakenOut {
@@ -185,6 +212,16 @@ impl TakenOut {
             let index = self.index_in_file(&list, *index);
             self.elements.entry(list).or_default().insert(index);
         }
+    }
+
+    /// Whether what stands at `path` is not what the file says there.
+    fn is_doubtful(&self, path: &str) -> bool {
+        self.doubtful.iter().any(|doubtful| starts_with(path, &like(doubtful, path)))
+    }
+
+    /// Whether that holds of anything within it.
+    fn has_doubtful_within(&self, path: &str) -> bool {
+        self.doubtful.iter().any(|doubtful| starts_with(&like(doubtful, path), path))
     }
 
     fn index_in_file(&self, list: &str, mut index: usize) -> usize {
@@ -232,6 +269,25 @@ impl TakenOut {
         }
         text
     }
+}
+
+/// Whether `path` is `start` or lies within it.
+fn starts_with(path: &str, start: &str) -> bool {
+    let within = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+    path.strip_prefix(start).is_some_and(within)
+}
+
+/// `path` with `[]` for each index when `pattern` has that.
+fn like(path: &str, pattern: &str) -> String {
+    if !pattern.contains("[]") {
+        return path.to_owned();
+    }
+    let mut text = String::new();
+    for part in path.split_inclusive(['[', ']']) {
+        let is_index = part.strip_suffix(']').is_some_and(|i| i.parse::<usize>().is_ok());
+        text.push_str(if is_index { "]" } else { part });
+    }
+    text
 }
 
 /// The key `name` of the table called `parent`.

@@ -31,7 +31,8 @@ fn check(sample: &Sample, errors: &mut ConfigErrors) {
             errors.add(format!("child[{at}].age"), "is above 9");
         }
         if sample.child[..at].iter().any(|c| (&c.name, c.age) == (&child.name, child.age)) {
-            errors.add(format!("child[{at}]"), "is listed twice");
+            let needs = ["child[].name", "child[].age"];
+            errors.add_from(needs, format!("child[{at}]"), "is listed twice");
         }
     }
 }
