@@ -43,11 +43,18 @@ async function build(stopped) {
   checkMachine({ build: !given });
   if (given) return path.resolve(given);
   console.log("编译中，首次需要几分钟 / building (the first time takes some minutes) …");
-  const cargo = spawn("cargo", ["build", "--release", "--locked", "-p", "collector", "-p", "agent"], { cwd: REPO, stdio: "inherit" });
+  const cargo = spawn("cargo", ["build", "--release", "--locked", "-p", "collector", "-p", "agent"], { cwd: REPO, stdio: "inherit", detached: true });
   const ended = new Promise((resolve, reject) => cargo.once("error", reject).once("exit", resolve));
-  // A build is given up at once: it can go on another time.
-  stopped.then(() => cargo.kill());
-  if ((await ended) !== 0) throw new Error("编译失败，原因见上 / the build failed; its messages are above");
+  // A build is given up at once, with the compilers that it started: it can go on another time.
+  let givenUp = false;
+  stopped.then(() => {
+    if (cargo.exitCode !== null) return;
+    givenUp = true;
+    process.kill(-cargo.pid, "SIGTERM");
+  });
+  const status = await ended;
+  if (givenUp) throw new Error("编译已中止 / the build was given up");
+  if (status !== 0) throw new Error("编译失败，原因见上 / the build failed; its messages are above");
   return path.join(process.env.CARGO_TARGET_DIR ?? path.join(REPO, "target"), "release");
 }
 
