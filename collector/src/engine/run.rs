@@ -138,11 +138,8 @@ impl Engine {
                     self.stage(&mut sessions, &mut messages, &mut staged);
                 }
             }
-            let changed = self.commit(staged)?;
             self.totals.sessions = sessions.count() as u64;
-            if changed || tick {
-                self.publish();
-            }
+            self.commit(staged, tick)?;
             if tick && self.clock.boot().since(last_snapshot) >= self.snapshot_every {
                 last_snapshot = self.clock.boot();
                 self.write_state()?;
@@ -236,10 +233,11 @@ impl Engine {
         }
     }
 
-    /// Journals a group, folds it, writes the ledger, and tells those who wait. Returns whether an incident changed.
-    fn commit(&mut self, staged: Vec<Staged>) -> anyhow::Result<bool> {
+    /// Journals a group, folds it, writes the ledger, publishes what changed, and tells those who wait: whoever was answered
+    /// finds what he did in what he reads next. A `tick` is always published.
+    fn commit(&mut self, staged: Vec<Staged>, tick: bool) -> anyhow::Result<()> {
         if staged.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         let mut first = None;
         for item in &staged {
@@ -271,8 +269,11 @@ impl Engine {
             )?;
         }
         self.totals.groups += 1;
+        if tick || entries > 0 || !Arc::ptr_eq(&notify_before, &self.fold.notify) {
+            self.publish();
+        }
         self.tell(then);
-        Ok(entries > 0 || !Arc::ptr_eq(&notify_before, &self.fold.notify))
+        Ok(())
     }
 
     fn write_entries(&mut self, folded: &Folded) -> anyhow::Result<()> {
@@ -320,7 +321,7 @@ impl Engine {
     /// Journals and folds one record outside any group.
     pub(super) fn commit_alone(&mut self, record: &Record) -> anyhow::Result<()> {
         let staged = Staged { record: record.clone(), decoded: None, then: Then::Nothing };
-        self.commit(vec![staged]).map(drop)
+        self.commit(vec![staged], false)
     }
 
     fn stamp(&self) -> Stamp {

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import path from "node:path";
 import { Api } from "./api.mjs";
 import { DIR, TIME_SCALE, readState } from "./state.mjs";
-import { run, start, stop, until } from "./process.mjs";
+import { lastWords, run, running, start, stop, until } from "./process.mjs";
 
 const config = (name) => path.join(DIR, `${name}.toml`);
 
@@ -39,6 +39,7 @@ export async function restartCollector(bin) {
   rmSync(listening, { force: true });
   await start("collector", path.join(bin, "wardround-collector"), ["--config", config("collector"), "serve"]);
   return until("采集端就绪 / the collector to be ready", 30000, async () => {
+    if (running("collector") === undefined) throw new Error(`采集端已退出 / the collector ended: ${lastWords("collector")}`);
     const ports = Object.fromEntries(readFileSync(listening, "utf8").trim().split("\n").map((line) => line.split("=")));
     await new Api({ api: ports.api, ca: path.join(DIR, "collector", "ca.crt") }).call("GET", "/readyz");
     return ports;

@@ -35,7 +35,9 @@ function startedAt(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
+    // The remains of a process whose other threads still end hold its files, locks and ports.
+    const isOver = fields[0] === "Z" && readdirSync(`/proc/${pid}/task`).length <= 1;
+    return isOver ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -77,6 +77,11 @@ export function running(name) {
   return found(name)?.pid;
 }
 
+// The end of its log, for a message about it.
+export function lastWords(name) {
+  return readFileSync(path.join(DIR, "log", `${name}.log`), "utf8").trim().split("\n").slice(-5).join("\n");
+}
+
 function found(name) {
   const file = path.join(PIDS, name);
   if (!existsSync(file)) return undefined;
