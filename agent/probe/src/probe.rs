@@ -3,6 +3,7 @@
 use crate::{Outcome, Sink};
 use shared_model::Metric;
 use std::future::Future;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -42,6 +43,12 @@ pub trait Probe: Send {
     ///
     /// A probe that returns [`Outcome::Absent`] or [`Outcome::Failed`] has put in nothing that is worth keeping.
     fn read(&mut self, sink: &mut Sink) -> Outcome;
+
+    /// What becomes readable when the source itself says that something changed, such as a netlink socket: the runner of the
+    /// slow lane then reads at once instead of at the next tick. [`Self::read`] takes out what made it readable.
+    fn wake(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// A probe over a network connection, such as a database instance.
