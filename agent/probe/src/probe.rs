@@ -68,6 +68,12 @@ pub trait AsyncProbe: Send {
         sink: &'a mut Sink,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+    /// Ready once what it reads from changed by itself, such as a connection that the server ended: the runner then reads at once
+    /// instead of at the next tick. Never ready by default. Must be cancel-safe.
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+
     /// Called after a round was cut by the timeout, with a fresh round begun in `sink`: the probe puts in what is
     /// known all the same (a database that does not answer is down) and drops a connection that may be stuck.
     fn timed_out(&mut self, sink: &mut Sink) -> Outcome;

@@ -221,7 +221,7 @@ mod tests {
     /// Rings when something is written to its pipe.
     struct Ringing {
         rounds: u32,
-        bell: std::io::PipeReader,
+        bell: io::PipeReader,
     }
 
     impl Probe for Ringing {
@@ -242,7 +242,7 @@ mod tests {
         fn read(&mut self, sink: &mut Sink) -> Outcome {
             self.rounds += 1;
             if self.rounds == 1 {
-                std::io::Read::read_exact(&mut self.bell, &mut [0]).unwrap();
+                io::Read::read_exact(&mut self.bell, &mut [0]).unwrap();
             }
             sink.put(&READ, &[], f64::from(self.rounds));
             Outcome::Sampled
@@ -258,7 +258,7 @@ mod tests {
     /// as missed.
     #[test]
     fn a_source_that_rings_is_read_at_once() {
-        let (bell, mut ring) = std::io::pipe().unwrap();
+        let (bell, mut ring) = io::pipe().unwrap();
         let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
         let clock = Arc::new(SimClock::at(Timestamp::from_secs(100)));
         let ward = Ward { forwarder: Arc::new(forwarder), clock: Arc::<SimClock>::clone(&clock) };
@@ -280,7 +280,7 @@ mod tests {
             (160, false, true, 4),
         ] {
             if rings {
-                std::io::Write::write_all(&mut ring, b"!").unwrap();
+                io::Write::write_all(&mut ring, b"!").unwrap();
             }
             clock.advance(Duration::from_millis(after_ms));
             let woken = lane.confirming.is_none() && lane.wait();
