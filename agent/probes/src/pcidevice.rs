@@ -1,7 +1,8 @@
 //! Probe `pcidevice`: each PCI device, its power state and its link: an adapter or disk that came up with fewer lanes or
 //! slower than it could is a fault that nothing else shows. From `/sys/bus/pci/devices`.
 //!
-//! It runs in the slow lane: reading a link asks the device's configuration space, which a dying device answers late.
+//! Only devices with a link of their own are taken: what is built into the processor and the virtual functions of an
+//! adapter would be hundreds of series that say nothing. It runs in the slow lane: reading a link asks the device's configuration space, which a dying device answers late.
 
 mod link;
 
@@ -96,6 +97,9 @@ impl Probe for Pcidevice {
 }
 
 fn read_device(folder: &Path, name: &str, location: Location<'_>, round: &mut Round<'_>) {
+    if !link::has_lanes(folder, round) {
+        return;
+    }
     let Some(class) = round.value(&folder.join("class"), hexadecimal) else { return };
     let parent = parent(folder);
     put_info(folder, class as u64, parent.as_deref(), location, round);

@@ -63,6 +63,13 @@ fn width(text: &[u8]) -> Result<Option<f64>, &'static str> {
     }
 }
 
+/// Whether the device has a link of its own.
+pub(super) fn has_lanes(folder: &Path, round: &mut Round<'_>) -> bool {
+    ROWS.get(MAX_WIDTH)
+        .and_then(|(file, parse)| round.value(&folder.join(file), *parse))
+        .is_some_and(|lanes| lanes > 0.0)
+}
+
 /// Puts in the link of the device `name` in `folder`, which is of the three bytes `class`.
 pub(super) fn read(
     folder: &Path,
