@@ -40,8 +40,8 @@ const WIDTH: usize = 3;
 const STORAGE: u64 = 0x01;
 const NETWORK: u64 = 0x02;
 const BRIDGE: u64 = 0x06;
-/// Serial bus, InfiniBand.
-const INFINIBAND: u64 = 0x0c06;
+/// Network, InfiniBand; and the class that older adapters are of: serial bus, InfiniBand.
+const INFINIBAND: [u64; 2] = [0x0207, 0x0c06];
 
 /// `8.0 GT/s PCIe`; `Unknown` where the link is down.
 fn speed(text: &[u8]) -> Result<Option<f64>, &'static str> {
@@ -89,9 +89,9 @@ pub(super) fn read(
         return;
     }
     let kind = match base {
+        _ if INFINIBAND.contains(&(class >> 8)) => "infiniband",
         STORAGE => "storage",
         NETWORK => "network",
-        _ if class >> 8 == INFINIBAND => "infiniband",
         _ => "other",
     };
     // The slot is the bridge above: a card with 16 lanes in a slot of 8 is as it was built.

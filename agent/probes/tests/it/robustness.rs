@@ -187,7 +187,7 @@ fn one_bad_line_costs_one_line() {
             1,
             1,
         ),
-        ("pcidevice", "sys/bus/pci/devices/0000:3b:00.0/current_link_width", "8", "x", 1, 2),
+        ("pcidevice", "sys/bus/pci/devices/0000:3b:00.0/current_link_width", "8", "x", 1, 3),
     ] {
         let tree =
             copy(if fixture("captured").join(file).exists() { "captured" } else { "server" });
