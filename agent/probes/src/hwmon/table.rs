@@ -191,5 +191,6 @@ pub(super) fn micro(text: &[u8]) -> Result<Option<f64>, &'static str> {
 }
 
 fn is_one(text: &[u8]) -> Result<Option<f64>, &'static str> {
-    Ok(plain(text)?.map(|value| if value == 1.0 { 1.0 } else { 0.0 }))
+    plain(text)?;
+    Ok(Some(f64::from(u8::from(text == b"1"))))
 }

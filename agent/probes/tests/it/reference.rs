@@ -4,7 +4,6 @@ use crate::round::{clock, fixture};
 use agent_probe::{HostRoot, Lane};
 use agent_probes::Context;
 use shared_model::{Kind, Unit};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -48,8 +47,7 @@ fn the_reference_has_every_metric() {
             Lane::Slow => "慢 slow",
         };
         let seconds = spec.default_interval.as_secs();
-        let _ = write!(
-            page,
+        page += &format!(
             "\n## {}\n\n间隔 interval {seconds} s，通道 lane {lane}\n\n| 指标 metric | 类型 kind | 单位 unit | 含义 \
              help | 来源 source |\n|---|---|---|---|---|\n",
             spec.name
@@ -68,7 +66,7 @@ fn the_reference_has_every_metric() {
                 Unit::Ratio => "0-1",
             };
             let [help, source] = [metric.help, metric.source].map(|text| text.replace('|', "\\|"));
-            let _ = writeln!(page, "| `{}` | {kind} | {unit} | {help} | `{source}` |", metric.name);
+            page += &format!("| `{}` | {kind} | {unit} | {help} | `{source}` |\n", metric.name);
         }
     }
     check("metrics.md", &page);

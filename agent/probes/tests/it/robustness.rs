@@ -130,65 +130,61 @@ fn garbage_fails() {
     }
 }
 
+/// Probe, file, what stands in it, what is put there instead, the line to be named, the samples lost.
+const DAMAGES: &[(&str, &str, &str, &str, usize, usize)] = &[
+    ("cpu", "proc/stat", "cpu1 ", "cpu1 x", 3, 10),
+    ("stat", "proc/stat", "btime ", "btime x", 6, 1),
+    ("meminfo", "proc/meminfo", "Buffers:   ", "Buffers: x", 4, 1),
+    ("netdev", "proc/net/dev", "eth0:", "eth0: x ", 6, 16),
+    ("diskstats", "proc/diskstats", " vda ", " vda x ", 9, 19),
+    ("pressure", "proc/pressure/io", "full ", "fool ", 0, 1),
+    ("vmstat", "proc/vmstat", "pswpin ", "pswpin x", 6, 1),
+    ("netstat", "proc/net/netstat", "\nTcpExt: ", "\nTcpExt: x", 2, 1),
+    ("netstat", "proc/net/snmp6", "Ip6OutOctets  ", "Ip6OutOctets x", 3, 1),
+    ("sockstat", "proc/net/sockstat", "RAW: inuse 2", "RAW: inuse x", 5, 1),
+    ("softnet", "proc/net/softnet_stat", "00001006 ", "0000100g ", 2, 7),
+    ("schedstat", "proc/schedstat", "cpu1 0", "cpu1 x", 5, 3),
+    ("arp", "proc/net/arp", "     *        ens2f0", "", 4, 1),
+    ("conntrack", "proc/net/stat/nf_conntrack", "0000004f", "0000004x", 3, 8),
+    ("meminfo_numa", "sys/devices/system/node/node0/numastat", "numa_miss ", "numa_miss x", 2, 1),
+    (
+        "meminfo_numa",
+        "sys/devices/system/node/node1/meminfo",
+        "HugePages_Total: ",
+        "HugePages_Total: x",
+        7,
+        1,
+    ),
+    ("netclass", "sys/class/net/ens2f0/speed", "25000", "fast", 1, 1),
+    (
+        "bonding",
+        "sys/class/net/bond0/lower_ens2f1/bonding_slave/link_failure_count",
+        "5",
+        "x",
+        1,
+        1,
+    ),
+    ("edac", "sys/devices/system/edac/mc/mc0/csrow0/ch0_ce_count", "28", "x", 1, 1),
+    ("hwmon", "sys/class/hwmon/hwmon1/fan1_input", "5400", "x", 1, 1),
+    ("thermal_zone", "sys/class/thermal/thermal_zone0/temp", "61500", "x", 1, 1),
+    ("watchdog", "sys/class/watchdog/watchdog0/timeleft", "29", "x", 1, 1),
+    ("cpufreq", "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq", "2600001", "x", 1, 1),
+    (
+        "cpu_info",
+        "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count",
+        "5",
+        "x",
+        1,
+        1,
+    ),
+    ("pcidevice", "sys/bus/pci/devices/0000:3b:00.0/current_link_width", "8", "x", 1, 3),
+];
+
 /// Scenario: one line of many is damaged. Guarantees: the round is partial with one complaint that names the line, and
 /// every other series is there.
 #[test]
 fn one_bad_line_costs_one_line() {
-    for (name, file, good, bad, line, lost) in [
-        ("cpu", "proc/stat", "cpu1 ", "cpu1 x", 3, 10),
-        ("stat", "proc/stat", "btime ", "btime x", 6, 1),
-        ("meminfo", "proc/meminfo", "Buffers:   ", "Buffers: x", 4, 1),
-        ("netdev", "proc/net/dev", "eth0:", "eth0: x ", 6, 16),
-        ("diskstats", "proc/diskstats", " vda ", " vda x ", 9, 19),
-        ("pressure", "proc/pressure/io", "full ", "fool ", 0, 1),
-        ("vmstat", "proc/vmstat", "pswpin ", "pswpin x", 6, 1),
-        ("netstat", "proc/net/netstat", "\nTcpExt: ", "\nTcpExt: x", 2, 1),
-        ("netstat", "proc/net/snmp6", "Ip6OutOctets  ", "Ip6OutOctets x", 3, 1),
-        ("sockstat", "proc/net/sockstat", "RAW: inuse 2", "RAW: inuse x", 5, 1),
-        ("softnet", "proc/net/softnet_stat", "00001006 ", "0000100g ", 2, 7),
-        ("schedstat", "proc/schedstat", "cpu1 0", "cpu1 x", 5, 3),
-        ("arp", "proc/net/arp", "     *        ens2f0", "", 4, 1),
-        ("conntrack", "proc/net/stat/nf_conntrack", "0000004f", "0000004x", 3, 8),
-        (
-            "meminfo_numa",
-            "sys/devices/system/node/node0/numastat",
-            "numa_miss ",
-            "numa_miss x",
-            2,
-            1,
-        ),
-        (
-            "meminfo_numa",
-            "sys/devices/system/node/node1/meminfo",
-            "HugePages_Total: ",
-            "HugePages_Total: x",
-            7,
-            1,
-        ),
-        ("netclass", "sys/class/net/ens2f0/speed", "25000", "fast", 1, 1),
-        (
-            "bonding",
-            "sys/class/net/bond0/lower_ens2f1/bonding_slave/link_failure_count",
-            "5",
-            "x",
-            1,
-            1,
-        ),
-        ("edac", "sys/devices/system/edac/mc/mc0/csrow0/ch0_ce_count", "28", "x", 1, 1),
-        ("hwmon", "sys/class/hwmon/hwmon1/fan1_input", "5400", "x", 1, 1),
-        ("thermal_zone", "sys/class/thermal/thermal_zone0/temp", "61500", "x", 1, 1),
-        ("watchdog", "sys/class/watchdog/watchdog0/timeleft", "29", "x", 1, 1),
-        ("cpufreq", "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq", "2600001", "x", 1, 1),
-        (
-            "cpu_info",
-            "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count",
-            "5",
-            "x",
-            1,
-            1,
-        ),
-        ("pcidevice", "sys/bus/pci/devices/0000:3b:00.0/current_link_width", "8", "x", 1, 3),
-    ] {
+    for &(name, file, good, bad, line, lost) in DAMAGES {
         let tree =
             copy(if fixture("captured").join(file).exists() { "captured" } else { "server" });
         let whole = first_round(tree.path(), name).1.len();
