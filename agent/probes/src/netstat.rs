@@ -8,6 +8,7 @@ use crate::metric::{counter, gauge};
 use crate::tally::{self, Tally};
 use agent_probe::{HostFile, Lane, Outcome, Probe, ProbeSpec, Sink};
 use shared_model::{Metric, Unit};
+use std::ops::Range;
 use std::time::Duration;
 
 pub(crate) const NAME: &str = "netstat";
@@ -111,14 +112,17 @@ impl Probe for Netstat {
 type Read = fn(&[u8], &mut Sink, &mut Tally);
 
 /// The rows of a protocol, which lie together in the table.
-fn of_protocol(protocol: &[u8]) -> impl Iterator<Item = (&'static [u8], &'static Metric)> + Clone {
+fn of_protocol(protocol: &[u8]) -> Range<usize> {
     let from = KEYS.iter().position(|(of, _)| *of == protocol).unwrap_or(KEYS.len());
-    let rows = KEYS.iter().zip(METRICS).skip(from);
-    rows.take_while({
-        let protocol = KEYS.get(from).map_or(&b""[..], |(of, _)| *of);
-        move |((of, _), _)| *of == protocol
-    })
-    .map(|((_, field), metric)| (*field, metric))
+    let rows = KEYS.iter().skip(from).take_while(|(of, _)| *of == protocol).count();
+    from..from + rows
+}
+
+/// The metric of a field among the rows of its protocol.
+fn find(rows: Range<usize>, field: &[u8]) -> Option<&'static Metric> {
+    let keys = KEYS.get(rows.clone())?;
+    let at = keys.iter().position(|(_, known)| *known == field)?;
+    METRICS.get(rows.start + at).copied()
 }
 
 /// `Tcp: RtoAlgorithm RtoMin ...` and below it `Tcp: 1 200 ...`.
@@ -135,14 +139,12 @@ fn read_pairs(text: &[u8], sink: &mut Sink, tally: &mut Tally) {
             return tally.bad_line(number, "a protocol's names and below them its values");
         }
         let rows = of_protocol(protocol.unwrap_or_default());
-        let mut wanted = rows.clone().count();
+        let mut wanted = rows.len();
         for (name, value) in names.zip(values) {
             if wanted == 0 {
                 break;
             }
-            let Some((_, metric)) = rows.clone().find(|(field, _)| *field == name) else {
-                continue;
-            };
+            let Some(metric) = find(rows.clone(), name) else { continue };
             wanted -= 1;
             match field::number(value) {
                 Some(value) => {
@@ -158,14 +160,15 @@ fn read_pairs(text: &[u8], sink: &mut Sink, tally: &mut Tally) {
 /// `Ip6InOctets   1234` and the like.
 fn read_list(text: &[u8], sink: &mut Sink, tally: &mut Tally) {
     const PROTOCOLS: [&[u8]; 4] = [b"Ip6", b"Icmp6", b"Udp6", b"UdpLite6"];
+    let rows = PROTOCOLS.map(of_protocol);
     for (number, line) in field::lines(text) {
         let mut words = field::words(line);
         let name = words.next().unwrap_or_default();
-        let metric = PROTOCOLS.iter().find_map(|protocol| {
+        let metric = PROTOCOLS.iter().zip(&rows).find_map(|(protocol, rows)| {
             let field = name.strip_prefix(*protocol)?;
-            of_protocol(protocol).find(|(known, _)| *known == field)
+            find(rows.clone(), field)
         });
-        let Some((_, metric)) = metric else { continue };
+        let Some(metric) = metric else { continue };
         match words.next().and_then(field::number) {
             Some(value) => {
                 sink.put(metric, &[], value as f64);
