@@ -218,7 +218,7 @@ fn values_agree_with_node_exporter() {
 
 const PAGE_HEAD: &str = "# 与 node_exporter 的对照 / Compared with node_exporter
 
-<!-- Made by the tests of `agent/probes`: WARDROUND_WRITE_REFERENCE=1 cargo test -p agent-probes node_exporter -->
+<!-- Made by the tests of `agent/probes`: WARDROUND_UPDATE=1 cargo test -p agent-probes node_exporter -->
 
 在 node_exporter 自己的测试数据上逐条比较：名称、标签与数值（到最后一位）都相同才算一致。
 

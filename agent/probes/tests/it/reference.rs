@@ -7,10 +7,10 @@ use shared_model::{Kind, Unit};
 use std::fs;
 use std::path::Path;
 
-/// Compares a page with what it should be, or writes it when `WARDROUND_WRITE_REFERENCE` is set.
+/// Compares a page with what it should be, or writes it when `WARDROUND_UPDATE` is set.
 pub(crate) fn check(name: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
-    if std::env::var_os("WARDROUND_WRITE_REFERENCE").is_some() {
+    if std::env::var_os("WARDROUND_UPDATE").is_some() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(&path, page).expect("a page");
         return;
@@ -20,14 +20,14 @@ pub(crate) fn check(name: &str, page: &str) {
     assert!(
         page == found,
         "{} is not as the code is (first difference {differing:?}): run the test again with \
-         WARDROUND_WRITE_REFERENCE=1",
+         WARDROUND_UPDATE=1",
         path.display()
     );
 }
 
 const PAGE_HEAD: &str = "# 服务器探针的指标 / Metrics of the server's probes
 
-<!-- Made by the tests of `agent/probes`: WARDROUND_WRITE_REFERENCE=1 cargo test -p agent-probes reference -->
+<!-- Made by the tests of `agent/probes`: WARDROUND_UPDATE=1 cargo test -p agent-probes reference -->
 
 名称、标签与数值同 node_exporter；`wardround_` 开头的是本系统自有的。
 

@@ -21,7 +21,7 @@ fn trees_give_their_goldens() {
     for tree in ["captured", "infiniband", "server"] {
         let golden = fixture(&format!("{tree}.prom"));
         let found = all_probes_on(tree);
-        if std::env::var_os("WARDROUND_WRITE_REFERENCE").is_some() {
+        if std::env::var_os("WARDROUND_UPDATE").is_some() {
             fs::write(&golden, &found).expect("a golden");
         }
         let expected = fs::read_to_string(golden).unwrap_or_default();
