@@ -27,6 +27,20 @@ pub(crate) fn number(word: &[u8]) -> Option<u64> {
     })
 }
 
+/// A decimal number with or without a minus sign.
+pub(crate) fn integer(word: &[u8]) -> Option<i64> {
+    match word.strip_prefix(b"-") {
+        Some(digits) => 0_i64.checked_sub_unsigned(number(digits)?),
+        None => i64::try_from(number(word)?).ok(),
+    }
+}
+
+/// A hexadecimal number without anything before it.
+pub(crate) fn hexadecimal(word: &[u8]) -> Option<u64> {
+    let plain = !word.is_empty() && word.iter().all(u8::is_ascii_hexdigit);
+    u64::from_str_radix(text(word).filter(|_| plain)?, 16).ok()
+}
+
 /// A decimal number with a fraction, finite and not negative.
 pub(crate) fn decimal(word: &[u8]) -> Option<f64> {
     let plain = word.iter().all(|b| b.is_ascii_digit() || *b == b'.');
@@ -69,6 +83,20 @@ mod tests {
             ("12a", None),
         ] {
             assert_eq!(number(word.as_bytes()), expected, "{word:?}");
+        }
+    }
+
+    /// Scenario: signs, hexadecimal digits, and what Rust's own parser takes besides. Guarantees: exact or refused.
+    #[test]
+    fn signs_and_hexadecimal_are_exact_or_refused() {
+        assert_eq!(integer(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(integer(b"9223372036854775807"), Some(i64::MAX));
+        for word in ["9223372036854775808", "-9223372036854775809", "--1", "+1", "-", ""] {
+            assert_eq!(integer(word.as_bytes()), None, "{word:?}");
+        }
+        assert_eq!(hexadecimal(b"00551c3F"), Some(0x0055_1c3f));
+        for word in ["", "+1", "0x1", "10000000000000000"] {
+            assert_eq!(hexadecimal(word.as_bytes()), None, "{word:?}");
         }
     }
 

@@ -6,25 +6,45 @@
 #[macro_use]
 mod metric;
 
+mod attribute;
 mod context;
 mod field;
 mod link_events;
 mod tally;
 
+mod arp;
+mod bonding;
+mod conntrack;
 mod cpu;
+mod cpu_info;
+mod cpufreq;
 mod diskstats;
+mod edac;
 mod filefd;
 mod filesystem;
+mod hwmon;
 mod infiniband;
 mod inventory;
+mod kernel_hung;
 mod loadavg;
 mod meminfo;
+mod meminfo_numa;
+mod netclass;
 mod netdev;
+mod netstat;
+mod pcidevice;
 mod pressure;
 mod processes;
+mod schedstat;
+mod sockstat;
+mod softnet;
 mod stat;
+mod thermal_zone;
 mod time;
+mod timex;
 mod uname;
+mod vmstat;
+mod watchdog;
 
 pub use context::Context;
 
@@ -47,6 +67,25 @@ const ALL: &[(&str, Make)] = &[
     (uname::NAME, |c| Box::new(uname::Uname::new(c))),
     (processes::NAME, |c| Box::new(processes::Processes::new(c))),
     (filesystem::NAME, |c| Box::new(filesystem::Filesystem::new(c))),
+    (netstat::NAME, |c| Box::new(netstat::Netstat::new(c))),
+    (sockstat::NAME, |c| Box::new(sockstat::Sockstat::new(c))),
+    (softnet::NAME, |c| Box::new(softnet::Softnet::new(c))),
+    (vmstat::NAME, |c| Box::new(vmstat::Vmstat::new(c))),
+    (schedstat::NAME, |c| Box::new(schedstat::Schedstat::new(c))),
+    (bonding::NAME, |c| Box::new(bonding::Bonding::new(c))),
+    (conntrack::NAME, |c| Box::new(conntrack::Conntrack::new(c))),
+    (kernel_hung::NAME, |c| Box::new(kernel_hung::KernelHung::new(c))),
+    (timex::NAME, |c| Box::new(timex::Timex::new(c))),
+    (meminfo_numa::NAME, |c| Box::new(meminfo_numa::MeminfoNuma::new(c))),
+    (edac::NAME, |c| Box::new(edac::Edac::new(c))),
+    (arp::NAME, |c| Box::new(arp::Arp::new(c))),
+    (netclass::NAME, |c| Box::new(netclass::Netclass::new(c))),
+    (hwmon::NAME, |c| Box::new(hwmon::Hwmon::new(c))),
+    (thermal_zone::NAME, |c| Box::new(thermal_zone::ThermalZone::new(c))),
+    (cpufreq::NAME, |c| Box::new(cpufreq::Cpufreq::new(c))),
+    (cpu_info::NAME, |c| Box::new(cpu_info::CpuInfo::new(c))),
+    (pcidevice::NAME, |c| Box::new(pcidevice::Pcidevice::new(c))),
+    (watchdog::NAME, |c| Box::new(watchdog::Watchdog::new(c))),
     (inventory::NAME, |c| Box::new(inventory::Inventory::new(c))),
 ];
 

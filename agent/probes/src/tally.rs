@@ -43,6 +43,14 @@ impl Tally {
         }
     }
 
+    /// As [`Self::outcome`], but `Absent` when there was neither a sample nor a complaint.
+    pub(crate) fn outcome_or_absent(self, source: &Path) -> Outcome {
+        if !self.sampled && self.complaints.is_empty() {
+            return absent(source);
+        }
+        self.outcome()
+    }
+
     /// `Failed` when there are complaints and no sample, else `Partial` or `Sampled`.
     pub(crate) fn outcome(mut self) -> Outcome {
         if self.sampled || self.complaints.is_empty() {

@@ -4,6 +4,7 @@ mod infiniband;
 mod live;
 mod node_exporter;
 mod processes;
+mod reference;
 mod robustness;
 mod round;
 mod trees;

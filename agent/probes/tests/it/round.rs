@@ -75,7 +75,11 @@ fn copy_folder(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let (entry, target) =
             entry.map(|entry| (entry.path(), to.join(entry.file_name()))).expect("an entry");
-        if entry.is_dir() {
+        if entry.is_symlink() {
+            // Copied as what it is: sysfs has links back up.
+            let points_to = fs::read_link(&entry).expect("a link");
+            std::os::unix::fs::symlink(points_to, &target).expect("a new link");
+        } else if entry.is_dir() {
             fs::create_dir(&target).expect("a new folder");
             copy_folder(&entry, &target);
         } else {
