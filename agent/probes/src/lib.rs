@@ -15,11 +15,15 @@ mod tally;
 
 mod cpu;
 mod diskstats;
+mod dmi;
+mod dmmultipath;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
 mod infiniband;
 mod inventory;
 mod ipmi;
+mod kmsg;
 mod loadavg;
 mod mdadm;
 mod meminfo;
@@ -56,6 +60,10 @@ const ALL: &[(&str, Make)] = &[
     (mdadm::NAME, |c| Box::new(mdadm::Mdadm::new(c))),
     (nvme::NAME, |c| Box::new(nvme::Nvme::new(c))),
     (ipmi::NAME, |c| Box::new(ipmi::Ipmi::new(c))),
+    (dmmultipath::NAME, |c| Box::new(dmmultipath::Dmmultipath::new(c))),
+    (fibrechannel::NAME, |c| Box::new(fibrechannel::Fibrechannel::new(c))),
+    (dmi::NAME, |c| Box::new(dmi::Dmi::new(c))),
+    (kmsg::NAME, |c| Box::new(kmsg::Kmsg::new(c))),
 ];
 
 /// The names of all probes, in the order in which [`all`] makes them: node_exporter's collector names where there is one.

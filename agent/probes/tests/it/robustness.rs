@@ -35,6 +35,12 @@ const FILES: &[(&str, &str, &str)] = &[
     ("ipmi", "parts", "programs/ipmitool-chassis"),
     ("ipmi", "parts", "programs/ipmitool-sel-info"),
     ("ipmi", "parts", "programs/ipmitool-sel-list"),
+    ("dmmultipath", "parts", "sys/block/dm-0/size"),
+    ("dmmultipath", "parts", "sys/block/sdaa/device/state"),
+    ("fibrechannel", "parts", "sys/class/fc_host/host4/port_state"),
+    ("fibrechannel", "parts", "sys/class/fc_host/host4/statistics/rx_words"),
+    ("dmi", "parts", "sys/class/dmi/id/product_name"),
+    ("kmsg", "parts", "dev/kmsg"),
 ];
 
 /// Scenario: a tree with nothing in it, and one with the folders only. Guarantees: every probe is absent and says why;
