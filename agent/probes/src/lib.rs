@@ -20,6 +20,7 @@ mod dmmultipath;
 mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod gpu;
 mod infiniband;
 mod inventory;
 mod ipmi;
@@ -70,6 +71,7 @@ const ALL: &[(&str, Make)] = &[
     (systemd::NAME, |c| Box::new(systemd::Systemd::new(c))),
     (smart::NAME, |c| Box::new(smart::Smart::new(c))),
     (parts::NAME, |c| Box::new(parts::Parts::new(c))),
+    (gpu::NAME, |c| Box::new(gpu::Gpu::new(c))),
 ];
 
 /// The names of all probes, in the order in which [`all`] makes them: node_exporter's collector names where there is one.

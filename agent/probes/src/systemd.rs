@@ -179,13 +179,12 @@ fn put_restarts(text: &[u8], sink: &mut Sink) {
             id = field::text(name);
         } else if let Some(number) = line.strip_prefix(b"NRestarts=") {
             restarts = field::number(number);
-        } else if line.is_empty() {
-            if let (Some(name), Some(number)) = (id.take(), restarts.take())
-                && count < MAX_UNITS
-            {
-                sink.put(&RESTARTS, &[("name", name)], number as f64);
-                count += 1;
-            }
+        } else if line.is_empty()
+            && let (Some(name), Some(number)) = (id.take(), restarts.take())
+            && count < MAX_UNITS
+        {
+            sink.put(&RESTARTS, &[("name", name)], number as f64);
+            count += 1;
         }
     }
 }

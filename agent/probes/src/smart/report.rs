@@ -91,11 +91,14 @@ pub(super) fn devices(json: &[u8]) -> Option<Vec<(String, String)>> {
     Some(found.collect())
 }
 
+/// A value with its own label besides `device`, if it has one.
+type Reading = (&'static Metric, Option<(&'static str, &'static str)>, f64);
+
 /// What one disk said.
 #[derive(Debug)]
 pub(super) struct Report {
     texts: [String; 4],
-    values: Vec<(&'static Metric, Option<(&'static str, &'static str)>, f64)>,
+    values: Vec<Reading>,
 }
 
 impl Report {
