@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::exec::{NoOutput, Program};
 use crate::tally::Tally;
 use agent_probe::{Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
-use report::Report;
+use report::{Answer, Report};
 use shared_model::{BootTime, Clock, Metric};
 use std::io;
 use std::sync::Arc;
@@ -138,9 +138,13 @@ impl Disk {
         let captured = format!("smartctl{}", self.name.replace('/', "-"));
         match smartctl.run(&arguments, &captured) {
             Ok(printed) => match Report::parse(&printed.bytes) {
-                Some(Some(report)) => self.answer = Some((now, report)),
-                // Asleep: what it said before stays true.
-                Some(None) => {}
+                Some(Answer::Said(report)) => self.answer = Some((now, report)),
+                // What it said before stays true.
+                Some(Answer::Asleep) => {}
+                Some(Answer::Refused) => {
+                    let what = format!("smartctl cannot read {}", self.name);
+                    return Err(ProbeError::Query { what });
+                }
                 None => {
                     return Err(ProbeError::Parse {
                         path: printed.source,

@@ -94,6 +94,17 @@ pub(super) fn devices(json: &[u8]) -> Option<Vec<(String, String)>> {
 /// A value with its own label besides `device`, if it has one.
 type Reading = (&'static Metric, Option<(&'static str, &'static str)>, f64);
 
+/// What came of asking one disk.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It spoke.
+    Said(Report),
+    /// It sleeps and was left alone.
+    Asleep,
+    /// It could not be opened or asked.
+    Refused,
+}
+
 /// What one disk said.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -102,8 +113,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// `None` when it is no report, `Some(None)` for a disk that sleeps or did not answer.
-    pub(super) fn parse(json: &[u8]) -> Option<Option<Self>> {
+    /// `None` when it is no output of smartctl.
+    pub(super) fn parse(json: &[u8]) -> Option<Answer> {
         let document: Value = serde_json::from_slice(json).ok()?;
         document.get("smartctl")?;
         let number = |pointer: &str| document.pointer(pointer).and_then(Value::as_f64);
@@ -134,14 +145,14 @@ impl Report {
         put(&POWER_ON, None, hours.map(|hours| hours * 3600.0));
         put(&SELF_TEST, None, truth("/ata_smart_self_test_log/standard/table/0/status/passed"));
         if values.is_empty() {
-            return Some(None);
+            return Some(if is_asleep(&document) { Answer::Asleep } else { Answer::Refused });
         }
         let text = |pointer: &str| {
             let text = document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             text.chars().take(128).collect()
         };
         let texts = ["/model_name", "/serial_number", "/firmware_version", "/device/protocol"];
-        Some(Some(Self { texts: texts.map(text), values }))
+        Some(Answer::Said(Self { texts: texts.map(text), values }))
     }
 
     pub(super) fn put(&self, device: &str, age: Duration, sink: &mut Sink) {
@@ -163,6 +174,13 @@ impl Report {
         }
         sink.put(&AGE, &[device], age.as_secs_f64());
     }
+}
+
+/// `Device is in STANDBY mode, exit(2)`.
+fn is_asleep(document: &Value) -> bool {
+    let messages = document.pointer("/smartctl/messages").and_then(Value::as_array);
+    let mut texts = messages.into_iter().flatten().filter_map(|m| m.get("string")?.as_str());
+    texts.any(|text| text.starts_with("Device is in ") && text.contains(" mode"))
 }
 
 /// The raw value of an attribute of a SATA disk.
@@ -193,10 +211,15 @@ mod tests {
         assert_eq!(devices(b"no"), None);
     }
 
-    /// Scenario: a disk that sleeps, a text that is no report. Guarantees: told apart.
+    /// Scenario: a disk that sleeps, one that cannot be opened, a text that is no report. Guarantees: told apart.
     #[test]
     fn sleep_is_no_failure() {
-        assert!(matches!(Report::parse(br#"{"smartctl":{"exit_status":2}}"#), Some(None)));
+        let asleep = br#"{"smartctl":{"exit_status":2,"messages":[
+            {"string":"Device is in STANDBY mode, exit(2)","severity":"information"}]}}"#;
+        assert!(matches!(Report::parse(asleep), Some(Answer::Asleep)));
+        let refused = br#"{"smartctl":{"exit_status":2,"messages":[
+            {"string":"Smartctl open device: /dev/sda failed: Permission denied"}]}}"#;
+        assert!(matches!(Report::parse(refused), Some(Answer::Refused)));
         assert!(Report::parse(b"[]").is_none());
         assert!(Report::parse(b"").is_none());
     }
