@@ -310,6 +310,10 @@ mod tests {
             root = "/srv/fabric"
             [probe.filesystem]
             exclude = ["/mnt/scratch"]
+            [probe.processes]
+            groups = ["postgres", "pgbouncer"]
+            [probe.kmsg]
+            injected = true
             [spool]
             max_bytes = "2GiB"
             max_disk_ratio = 0.1
@@ -344,6 +348,10 @@ mod tests {
             interval = "99ms"
             root = "/x"
             exclude = ["/x"]
+            groups = ["postgres"]
+            injected = true
+            [probe.processes]
+            groups = [""]
             [probe.filesystem]
             exclude = ["scratch"]
             [spool]
@@ -367,9 +375,12 @@ mod tests {
             "collector.address: write HOST:PORT",
             "probe.cpu.interval: write a span",
             "probe.cpu.root: only the probe infiniband",
+            "probe.cpu.injected: only the probe kmsg",
+            "probe.cpu.groups: only the probe processes",
             "probe.cpu.exclude: only the probe filesystem",
             "probe.filesystem.exclude: mount points begin with /",
             "probe.infinibnad: unknown probe; did you mean 'infiniband'?",
+            "probe.processes.groups: write up to 16 names",
             "spool.max_bytes: write at least",
             "spool.max_disk_ratio: write a share",
             "log.level: log level '=='",
