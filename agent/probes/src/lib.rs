@@ -1,15 +1,18 @@
 //! The probes of a server: one file per probe over `/proc`, `/sys` and system calls.
 //!
 //! Probe and metric names, labels and values are node_exporter's wherever the same quantity exists there; only what is
-//! ours begins with `wardround_`. Nothing here runs a shell, writes to the host or needs root.
+//! ours begins with `wardround_`. Nothing here runs a shell, writes to the host or needs root, but
+//! for health that the kernel gives to root alone.
 
 #[macro_use]
 mod metric;
 
 mod attribute;
 mod context;
+mod exec;
 mod field;
 mod link_events;
+mod sysfs;
 mod tally;
 
 mod arp;
@@ -19,26 +22,37 @@ mod cpu;
 mod cpu_info;
 mod cpufreq;
 mod diskstats;
+mod dmi;
+mod dmmultipath;
 mod edac;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod gpu;
 mod hwmon;
 mod infiniband;
 mod inventory;
+mod ipmi;
 mod kernel_hung;
+mod kmsg;
 mod loadavg;
+mod mdadm;
 mod meminfo;
 mod meminfo_numa;
 mod netclass;
 mod netdev;
 mod netstat;
+mod nvme;
+mod parts;
 mod pcidevice;
 mod pressure;
 mod processes;
 mod schedstat;
+mod smart;
 mod sockstat;
 mod softnet;
 mod stat;
+mod systemd;
 mod thermal_zone;
 mod time;
 mod timex;
@@ -87,6 +101,17 @@ const ALL: &[(&str, Make)] = &[
     (pcidevice::NAME, |c| Box::new(pcidevice::Pcidevice::new(c))),
     (watchdog::NAME, |c| Box::new(watchdog::Watchdog::new(c))),
     (inventory::NAME, |c| Box::new(inventory::Inventory::new(c))),
+    (mdadm::NAME, |c| Box::new(mdadm::Mdadm::new(c))),
+    (nvme::NAME, |c| Box::new(nvme::Nvme::new(c))),
+    (ipmi::NAME, |c| Box::new(ipmi::Ipmi::new(c))),
+    (dmmultipath::NAME, |c| Box::new(dmmultipath::Dmmultipath::new(c))),
+    (fibrechannel::NAME, |c| Box::new(fibrechannel::Fibrechannel::new(c))),
+    (dmi::NAME, |c| Box::new(dmi::Dmi::new(c))),
+    (kmsg::NAME, |c| Box::new(kmsg::Kmsg::new(c))),
+    (systemd::NAME, |c| Box::new(systemd::Systemd::new(c))),
+    (smart::NAME, |c| Box::new(smart::Smart::new(c))),
+    (parts::NAME, |c| Box::new(parts::Parts::new(c))),
+    (gpu::NAME, |c| Box::new(gpu::Gpu::new(c))),
 ];
 
 /// The names of all probes, in the order in which [`all`] makes them: node_exporter's collector names where there is one.

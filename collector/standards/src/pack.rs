@@ -21,6 +21,7 @@ use std::time::Duration;
 const HIS: &[PackFile<'static>] = &[
     PackFile { name: "his/2.1-scope.yaml", text: include_str!("../packs/his/2.1-scope.yaml") },
     PackFile { name: "his/2.1-server.yaml", text: include_str!("../packs/his/2.1-server.yaml") },
+    PackFile { name: "his/2.1-disks.yaml", text: include_str!("../packs/his/2.1-disks.yaml") },
     PackFile {
         name: "his/2.2-response.yaml",
         text: include_str!("../packs/his/2.2-response.yaml"),

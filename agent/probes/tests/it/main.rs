@@ -1,8 +1,10 @@
 //! The probes on whole trees: the project's own, the peer's, broken ones, and the live host.
 
 mod infiniband;
+mod kmsg;
 mod live;
 mod node_exporter;
+mod parts;
 mod processes;
 mod reference;
 mod robustness;

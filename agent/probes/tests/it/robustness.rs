@@ -63,6 +63,25 @@ const FILES: &[(&str, &str, &str)] = &[
     ("watchdog", "server", "sys/class/watchdog/watchdog0/timeleft"),
     ("pcidevice", "server", "sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/current_link_speed"),
     ("pcidevice", "server", "sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/class"),
+    ("mdadm", "parts", "proc/mdstat"),
+    ("mdadm", "parts", "sys/block/md0/md/degraded"),
+    ("nvme", "parts", "sys/class/nvme/nvme0/nvme0n1/size"),
+    ("nvme", "parts", "dev/nvme0.health"),
+    ("ipmi", "parts", "programs/ipmitool-sdr-elist"),
+    ("ipmi", "parts", "programs/ipmitool-chassis"),
+    ("ipmi", "parts", "programs/ipmitool-sel-info"),
+    ("ipmi", "parts", "programs/ipmitool-sel-list"),
+    ("dmmultipath", "parts", "sys/block/dm-0/size"),
+    ("dmmultipath", "parts", "sys/block/sdaa/device/state"),
+    ("fibrechannel", "parts", "sys/class/fc_host/host4/port_state"),
+    ("fibrechannel", "parts", "sys/class/fc_host/host4/statistics/rx_words"),
+    ("dmi", "parts", "sys/class/dmi/id/product_name"),
+    ("kmsg", "parts", "dev/kmsg"),
+    ("systemd", "parts", "programs/systemctl-list-units"),
+    ("systemd", "parts", "programs/systemctl-show"),
+    ("smart", "parts", "programs/smartctl-scan"),
+    ("smart", "parts", "programs/smartctl-dev-sda"),
+    ("parts", "parts", "proc/cpuinfo"),
 ];
 
 /// Scenario: a tree with nothing in it, and one with the folders only. Guarantees: every probe is absent and says why;
@@ -100,7 +119,7 @@ fn an_empty_tree_is_absent() {
 /// puts in nothing.
 #[test]
 fn garbage_fails() {
-    for (name, tree, file) in FILES.iter().filter(|(_, _, file)| {
+    for (name, tree, file) in FILES.iter().filter(|(_, tree, file)| {
         [
             "/stat",
             "/vmstat",
@@ -116,6 +135,7 @@ fn garbage_fails() {
         ]
         .iter()
         .any(|end| file.starts_with("proc/") && !file.starts_with("proc/1/") && file.ends_with(end))
+            && *tree != "parts"
     }) {
         for content in
             [&b"\xff\xfe\0 nonsense ][\n\n\n:\nmore nonsense\nand more"[..], b"", b"\n\n\n"]
@@ -243,7 +263,8 @@ fn damage(
 /// Two rounds of every probe and file, with that file holding what `content` makes of it: no panic, and the outcome
 /// fits the samples.
 fn check(content: impl Fn(&[u8]) -> Vec<u8>) {
-    let copies = ["captured", "infiniband", "server"].map(|name| (name, copy(name)));
+    let copies =
+        ["captured", "infiniband", "server", "parts"].map(|name| (name, copy(name)));
     for (name, tree, file) in FILES {
         let (_, tree) = copies.iter().find(|(known, _)| known == tree).expect("a tree");
         let path = tree.path().join(file);
@@ -262,9 +283,13 @@ fn check_rounds(name: &str, tree: &Path) {
         let has_samples = !matches!(outcome, Outcome::Failed(_) | Outcome::Absent(_));
         assert!(has_samples || samples.is_empty(), "{name}: {outcome:?} with {samples:?}");
         for (labels, value) in &samples {
-            // It may be freezing.
-            let may_be_negative = labels.name().contains("_temp");
-            assert!(value.is_finite() && (*value >= 0.0 || may_be_negative), "{labels} {value}");
+            // It may be freezing, and a sensor may say anything.
+            let may_be_below_0 = ["_celsius", "_volts", "_amperes", "_watts", "_rpm"]
+                .iter()
+                .any(|unit| labels.name().ends_with(unit))
+                || labels.name().contains("_temp");
+            let is_plain = value.is_finite() && (may_be_below_0 || *value >= 0.0);
+            assert!(is_plain, "{labels} {value}");
         }
     }
 }

@@ -18,7 +18,7 @@ fn all_probes_on(tree: &str) -> String {
 /// Scenario: every probe on the captured and on the written tree. Guarantees: exactly the golden's series and values.
 #[test]
 fn trees_give_their_goldens() {
-    for tree in ["captured", "infiniband", "server"] {
+    for tree in ["captured", "infiniband", "server", "parts"] {
         let golden = fixture(&format!("{tree}.prom"));
         let found = all_probes_on(tree);
         if std::env::var_os("WARDROUND_UPDATE").is_some() {
