@@ -36,6 +36,12 @@ pub trait Probe: Send {
     /// How it is scheduled.
     fn spec(&self) -> ProbeSpec;
 
+    /// What it watches when that is not this node but something that another node may watch as well, such as a fabric:
+    /// becomes the label `instance`. Empty for the node itself.
+    fn instance(&self) -> &str {
+        ""
+    }
+
     /// Every metric it may emit.
     fn metrics(&self) -> &'static [&'static Metric];
 
