@@ -1,7 +1,8 @@
 //! Which probes this node reads and how often, out of the configuration.
 
-use crate::config::Config;
+use crate::config::{Config, ProbeKeys};
 use agent_databases::{CoreServiceProbe, PostgresProbe};
+use agent_fabric::{FabricProbe, FabricSettings};
 use agent_probe::{AsyncProbe, HostRoot, Probe, ProbeSpec};
 use agent_probes::Context;
 use shared_model::Clock;
@@ -35,7 +36,8 @@ pub(crate) fn host_probes(
     context.filesystem_exclude = keys("filesystem").exclude;
     context.diskstats_include = keys("diskstats").include;
     context.data_mounts = keys("filesystem").data_mounts;
-    let planned = agent_probes::all(&context).into_iter().filter_map(|probe| {
+    let fabric = config.probe.get(agent_fabric::NAME).map(|keys| fabric_probe(keys, &context));
+    let planned = agent_probes::all(&context).into_iter().chain(fabric).filter_map(|probe| {
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();
         let keys = keys(name);
         keys.enabled.then(|| Planned {
@@ -46,6 +48,18 @@ pub(crate) fn host_probes(
         })
     });
     planned.collect()
+}
+
+/// The probe of the whole fabric, which one agent of an appliance reads: the one whose file has its table.
+fn fabric_probe(keys: &ProbeKeys, context: &Context) -> Box<dyn Probe> {
+    let settings = FabricSettings {
+        folder: context.root.host("dev/infiniband"),
+        device: keys.device.clone(),
+        name: keys.name.clone().unwrap_or_else(|| agent_fabric::NAME.to_owned()),
+        expected_lanes: keys.expected_width,
+        expected_speed: keys.expected_speed.clone(),
+    };
+    Box::new(FabricProbe::new(settings, Arc::clone(&context.clock)))
 }
 
 /// The configured databases and core services.

@@ -71,9 +71,6 @@ pub(crate) struct PortInfo {
 /// Physical state of a port whose link is trained.
 const LINK_UP: u8 = 5;
 
-/// State of a port that carries traffic.
-const ACTIVE: u8 = 4;
-
 impl PortInfo {
     pub(crate) fn decode(data: &[u8]) -> Option<Self> {
         let byte = |at: usize| data.get(at).copied();
@@ -95,11 +92,6 @@ impl PortInfo {
     /// The link is trained, whether or not a subnet manager has made it active.
     pub(crate) fn is_up(&self) -> bool {
         self.physical_state == LINK_UP
-    }
-
-    /// The port carries traffic.
-    pub(crate) fn is_active(&self) -> bool {
-        self.is_up() && self.state == ACTIVE
     }
 }
 
@@ -191,7 +183,7 @@ mod tests {
             [(17, 9), (23, 2), (30, 3), (31, 2), (32, 0x74), (33, 0x52), (35, 0x47), (62, 0x23)];
         let port = port_info(&edr).unwrap();
         assert_eq!((port.state, port.physical_state, port.lid), (4, 5, 9));
-        assert!(port.is_manager && port.is_active());
+        assert!(port.is_manager && port.is_up());
         assert_eq!((port.lanes, port.lanes_supported), (Some(4), Some(4)));
         assert_eq!((port.speed, port.speed_supported), (Speed::named("EDR"), Speed::named("EDR")));
         let slow =
@@ -238,7 +230,7 @@ mod tests {
         /// Scenario: any bytes as any attribute. Guarantees: no panic.
         #[test]
         fn any_bytes_are_survived(data in prop::collection::vec(any::<u8>(), 0..200)) {
-            drop((NodeInfo::decode(&data), PortInfo::decode(&data), SmInfo::decode(&data)));
+            let _ = (NodeInfo::decode(&data), PortInfo::decode(&data), SmInfo::decode(&data));
             prop_assert!(node_name(&data).is_none_or(|name| name.chars().count() <= 64));
         }
     }
