@@ -36,6 +36,10 @@ pub(crate) fn host_probes(
     context.filesystem_exclude = keys("filesystem").exclude;
     context.diskstats_include = keys("diskstats").include;
     context.data_mounts = keys("filesystem").data_mounts;
+    #[cfg(feature = "rdma")]
+    if root.is_none() {
+        context.port_events = port_events;
+    }
     let fabric = config.probe.get(agent_fabric::NAME).map(|keys| fabric_probe(keys, &context));
     let planned = agent_probes::all(&context).into_iter().chain(fabric).filter_map(|probe| {
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();
@@ -48,6 +52,18 @@ pub(crate) fn host_probes(
         })
     });
     planned.collect()
+}
+
+/// What the adapters of this node report by themselves; told once where it cannot be read.
+#[cfg(feature = "rdma")]
+fn port_events() -> Option<Box<dyn agent_probe::EventSource>> {
+    match agent_fabric::PortEvents::open() {
+        Ok(events) => Some(Box::new(events?)),
+        Err(error) => {
+            tracing::warn!(%error, "events of InfiniBand adapters cannot be read; /dev/infiniband/uverbs* needs a right");
+            None
+        }
+    }
 }
 
 /// The probe of the whole fabric, which one agent of an appliance reads: the one whose file has its table.

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("agent-probe", 1),
     ("collector-domain", 1),
     ("agent-probes", 2),
+    ("agent-fabric", 2),
     ("agent-databases", 2),
     ("agent-uplink", 2),
     ("collector-ingest", 2),
@@ -43,6 +44,11 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("hmac", &["collector-notify"]),
     ("reqwest", &[]),
 ];
+
+/// Crates that speak to C: all lints of the workspace but that `unsafe_code` is denied instead of forbidden, and the files that
+/// may allow it.
+const SPEAKS_TO_C: &[(&str, &[&str])] =
+    &[("agent-fabric", &["src/umad/ffi.rs", "src/port_events/ffi.rs"])];
 
 struct Manifest {
     name: String,
@@ -81,7 +87,9 @@ fn dependencies_point_down() {
     for crate_ in &manifests {
         let Manifest { name, path, dependencies, text } = crate_;
         assert_eq!(*name, path.replace('/', "-"), "path and name differ");
-        assert!(text.contains("[lints]\nworkspace = true"), "{name} does not inherit the lints");
+        let speaks_to_c = SPEAKS_TO_C.iter().any(|(known, _)| known == name);
+        let inherits = text.contains("[lints]\nworkspace = true");
+        assert!(inherits || speaks_to_c, "{name} does not inherit the lints");
         let own = layers[name.as_str()];
         for dependency in dependencies {
             let Some(&below) = layers.get(dependency.as_str()) else { continue };
@@ -104,4 +112,73 @@ fn dependencies_point_down() {
             assert!(!knows || rooms.contains(&name.as_str()), "{name} may not know {library}");
         }
     }
+}
+
+/// Scenario: the crates that speak to C. Guarantees: their lints are the workspace's but for `unsafe_code`, and only the
+/// named files allow it, each with a reason.
+#[test]
+fn unsafe_code_is_in_named_files() {
+    let root = repository();
+    let table = |path: &Path| -> toml::Table {
+        std::fs::read_to_string(path.join("Cargo.toml")).unwrap().parse().unwrap()
+    };
+    let mut expected = table(&root)["workspace"]["lints"].clone();
+    expected["rust"]["unsafe_code"] = "deny".into();
+    for (name, files) in SPEAKS_TO_C {
+        let folder = root.join(name.replace('-', "/"));
+        assert_eq!(table(&folder)["lints"], expected, "{name}");
+        let allowing: BTreeSet<String> = sources(&folder.join("src"))
+            .into_iter()
+            .filter(|file| std::fs::read_to_string(file).unwrap().contains("allow(unsafe_code"))
+            .map(|file| file.strip_prefix(&folder).unwrap().display().to_string())
+            .collect();
+        assert_eq!(allowing, files.iter().map(|file| (*file).to_owned()).collect(), "{name}");
+    }
+}
+
+/// Scenario: every metric that a rule of the packs reads. Guarantees: some source of ours emits it: a rule over a name that
+/// nobody emits is quiet for ever.
+#[test]
+fn rules_read_what_is_emitted() {
+    let root = repository();
+    let emitted: String = ["agent", "collector"]
+        .iter()
+        .flat_map(|room| sources(&root.join(room)))
+        // What a test makes up is not emitted.
+        .filter(|file| !file.components().any(|part| part.as_os_str() == "tests"))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let packs = root.join("collector/standards/packs/his");
+    let mut read = 0;
+    for pack in std::fs::read_dir(packs).unwrap() {
+        let path = pack.unwrap().path();
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        // A dot belongs to a rule's id.
+        let word = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.';
+        let rules = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        for name in rules.flat_map(|line| line.split(word)).filter(|word| is_metric(word)) {
+            read += 1;
+            assert!(emitted.contains(&format!("\"{name}\"")), "{}: {name}", path.display());
+        }
+    }
+    assert!(read > 50, "only {read} names were found");
+}
+
+/// Names that only metrics have: ours and node_exporter's.
+fn is_metric(word: &str) -> bool {
+    ["node_", "wardround_"].iter().any(|prefix| word.starts_with(prefix)) && word.len() > 12
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }

@@ -11,9 +11,13 @@ mod discovery;
 mod emit;
 mod mad;
 mod metrics;
+#[cfg(feature = "rdma")]
+mod port_events;
 mod probe;
 mod reading;
 mod topology;
 mod umad;
 
+#[cfg(feature = "rdma")]
+pub use port_events::{PortEvent, PortEventKind, PortEvents};
 pub use probe::{FabricProbe, FabricSettings, NAME, SPEEDS};

@@ -57,6 +57,15 @@ pub trait Probe: Send {
     }
 }
 
+/// What a source says by itself, without being asked: the other half of [`Probe::wake`].
+pub trait EventSource: Send {
+    /// Readable while something was said.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Takes out what was said, so that it is readable again only once more comes.
+    fn drain(&mut self);
+}
+
 /// A probe over a network connection, such as a database instance.
 pub trait AsyncProbe: Send {
     /// How it is scheduled. The lane is not used: each asynchronous probe is its own task.

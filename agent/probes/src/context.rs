@@ -1,6 +1,6 @@
 //! What all probes are given.
 
-use agent_probe::HostRoot;
+use agent_probe::{EventSource, HostRoot};
 use shared_model::Clock;
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +20,9 @@ pub struct Context {
     /// Mount points whose devices hold the database's data, logs and redo, which the clause on I/O wait (§3.3) speaks of;
     /// empty for every local file system.
     pub data_mounts: Vec<String>,
+    /// Opens what adapters report about their ports by themselves, where this build and this node have it; the probe
+    /// `infiniband` is woken by it, else by changes of network links.
+    pub port_events: fn() -> Option<Box<dyn EventSource>>,
     /// The time that probes report and measure with.
     pub clock: Arc<dyn Clock>,
 }
@@ -33,6 +36,7 @@ impl Context {
             filesystem_exclude: Vec::new(),
             diskstats_include: Vec::new(),
             data_mounts: Vec::new(),
+            port_events: || None,
             clock,
         }
     }

@@ -11,11 +11,13 @@ use crate::context::Context;
 use crate::link_events::LinkEvents;
 use crate::metric::info;
 use crate::tally::{self, Tally};
-use agent_probe::{HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
+use agent_probe::{
+    EventSource, HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink,
+};
 use port::Port;
 use shared_model::Metric;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,9 +54,10 @@ pub(crate) struct Infiniband {
     class: PathBuf,
     devices: Vec<Device>,
     rounds_to_scan: u32,
-    /// An InfiniBand port carries a network link too, IPoIB or RoCE, whose loss the kernel tells at once. Opened at the first
-    /// round, and not where nothing is to be woken.
-    events: Option<LinkEvents>,
+    /// What the adapters report, else changes of network links: a port carries one of them too, IPoIB or RoCE. Opened at the
+    /// first round, and not where nothing is to be woken.
+    events: Option<Box<dyn EventSource>>,
+    port_events: fn() -> Option<Box<dyn EventSource>>,
 }
 
 struct Device {
@@ -73,6 +76,7 @@ impl Infiniband {
             devices: Vec::new(),
             rounds_to_scan: 0,
             events: None,
+            port_events: context.port_events,
         }
     }
 }
@@ -97,7 +101,7 @@ impl Probe for Infiniband {
     fn read(&mut self, sink: &mut Sink) -> Outcome {
         let mut tally = Tally::default();
         // Before the files, so that what changes while they are read wakes again.
-        if let Some(events) = &self.events {
+        if let Some(events) = &mut self.events {
             events.drain();
         }
         if self.rounds_to_scan == 0 {
@@ -119,7 +123,8 @@ impl Probe for Infiniband {
             };
         }
         if self.events.is_none() {
-            self.events = LinkEvents::open();
+            let by_links = || Some(Box::new(LinkEvents::open()?) as Box<dyn EventSource>);
+            self.events = (self.port_events)().or_else(by_links);
         }
         for device in &mut self.devices {
             let labels = [
@@ -141,7 +146,7 @@ impl Probe for Infiniband {
     }
 
     fn wake(&self) -> Option<BorrowedFd<'_>> {
-        self.events.as_ref().map(AsFd::as_fd)
+        self.events.as_deref().map(EventSource::fd)
     }
 }
 
