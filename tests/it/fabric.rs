@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use tests::bedside::{Agent, Rest};
 use tests::lone::Collector;
@@ -73,6 +74,40 @@ fn set(list: &[&str]) -> BTreeSet<String> {
     list.iter().map(|text| (*text).to_owned()).collect()
 }
 
+/// Waits until every port of the server in the tree is active.
+fn await_active(tree: &Path) {
+    let is_active = |device: &str, port: &str| {
+        let file = tree.join(format!("sys/class/infiniband/{device}/ports/{port}/state"));
+        std::fs::read_to_string(file).is_ok_and(|state| state.starts_with("4: ACTIVE"))
+    };
+    wait::until("every port of the server to be active", Duration::from_secs(30), || {
+        let ports = [("mlx5_0", "1"), ("mlx5_0", "2"), ("mlx5_1", "1"), ("mlx5_1", "2")];
+        ports.iter().all(|(device, port)| is_active(device, port)).then_some(())
+    });
+}
+
+/// Waits until a metric was sampled so often.
+fn await_rounds(rest: &mut Rest, metric: &str, rounds: f64) {
+    let query = format!("/prometheus/api/v1/query?query=count_over_time({metric}%5B1m%5D)");
+    wait::until(&format!("{rounds} samples of {metric}"), Duration::from_secs(30), || {
+        let page = rest.get(&query);
+        let value = page["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok();
+        value.filter(|count| *count >= rounds)
+    });
+}
+
+/// Waits until the incidents are these; any other on the way is a failure.
+fn become_exactly(rest: &mut Rest, expected: &BTreeSet<String>) {
+    let mut seen = BTreeSet::new();
+    wait::until(&format!("{expected:#?}"), Duration::from_secs(70), || {
+        let found = incidents(rest);
+        found.difference(&seen).for_each(|new| println!("{new}"));
+        seen.clone_from(&found);
+        assert!(found.is_subset(expected), "{found:#?}");
+        (found == *expected).then_some(())
+    });
+}
+
 /// Scenario: on a quiet fabric errors, lost width and lost links, each once at a port of the server whose agent reads it
 /// in sysfs and once at a cable between switches or at a switch's port to another server; then the subnet manager ends.
 /// Guarantees: each fault is one incident at the port that has it, what the fabric shows of a server's own cable is linked to
@@ -84,33 +119,16 @@ fn faults_of_a_fabric_are_one_incident_each() {
     simulation.start_manager("h2");
     let tree = dir.path().join("tree");
     let _mirror = simulation.mirror("h2", "db1", tree.clone());
-    wait::until("every port of the server to be active", Duration::from_secs(30), || {
-        let state = |device: &str, port: &str| {
-            let file = tree.join(format!("sys/class/infiniband/{device}/ports/{port}/state"));
-            std::fs::read_to_string(file).unwrap_or_default()
-        };
-        let ports = [("mlx5_0", "1"), ("mlx5_0", "2"), ("mlx5_1", "1"), ("mlx5_1", "2")];
-        ports
-            .iter()
-            .all(|(device, port)| state(device, port).starts_with("4: ACTIVE"))
-            .then_some(())
-    });
+    await_active(&tree);
     let collector = Collector::start();
     let mut rest = Rest::sign_in(&collector, "zhang", "engineer");
     let local = format!("[probe.infiniband]\nroot = {tree:?}\n");
     let _local = Agent::start(&collector, "db1", &local, dir.path());
     let environment = simulation.environment("h2");
     let _reader = Agent::start_under(&collector, "db2", READER, dir.path(), environment);
-    wait::until("five rounds of both", Duration::from_secs(30), || {
-        let count = |rest: &mut Rest, metric: &str| {
-            let page = rest
-                .get(&format!("/prometheus/api/v1/query?query=count_over_time({metric}%5B1m%5D)"));
-            let value = page["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok();
-            value.filter(|count| *count >= 5.0)
-        };
-        count(&mut rest, "wardround_fabric_nodes")?;
-        count(&mut rest, "node_infiniband_port_errors_received_total")
-    });
+    for metric in ["wardround_fabric_nodes", "node_infiniband_port_errors_received_total"] {
+        await_rounds(&mut rest, metric, 5.0);
+    }
     assert_eq!(incidents(&mut rest), set(&[]), "a quiet fabric");
 
     simulation.say("PerformanceSet \"h1\"[1] PortCounters.SymbolErrorCounter=50");
@@ -128,16 +146,7 @@ fn faults_of_a_fabric_are_one_incident_each() {
         "fabric.link_degraded sw-a - 3",
         "fabric.link_down sw-a - 4",
     ]);
-    let mut seen = set(&[]);
-    wait::until("an incident of each", Duration::from_secs(60), || {
-        let found = incidents(&mut rest);
-        for new in found.difference(&seen) {
-            println!("{new}");
-        }
-        seen.clone_from(&found);
-        assert!(found.is_subset(&expected), "{found:#?}");
-        (found == expected).then_some(())
-    });
+    become_exactly(&mut rest, &expected);
     for (cause, device, linked) in [
         ("ib.errors_rising", "mlx5_0", "fabric.errors_rising"),
         ("ib.degraded_rate", "mlx5_0", "fabric.link_degraded"),
@@ -152,9 +161,5 @@ fn faults_of_a_fabric_are_one_incident_each() {
     simulation.stop_manager();
     let mut expected = expected;
     expected.insert("fabric.no_subnet_manager - - -".to_owned());
-    wait::until("the subnet manager to be missed", Duration::from_secs(30), || {
-        let found = incidents(&mut rest);
-        assert!(found.is_subset(&expected), "{found:#?}");
-        (found == expected).then_some(())
-    });
+    become_exactly(&mut rest, &expected);
 }

@@ -9,6 +9,9 @@ use std::collections::VecDeque;
 /// More nodes than an appliance or a small cluster has; beyond it the fabric is not the appliance's own.
 pub(crate) const NODES_MAX: usize = 4_096;
 
+/// A port to be gone out by, with the path that ends behind it.
+type Way = (End, Vec<u8>);
+
 /// Goes out from ports that are asked through devices.
 pub(crate) struct Discovery<'a> {
     pub(crate) ask: &'a mut dyn Ask,
@@ -28,7 +31,7 @@ impl Discovery<'_> {
         let own = self.node_info(Vec::new())?;
         let start = (own.guid, own.port);
         if !self.fabric.nodes.contains_key(&own.guid) {
-            self.add(own, Vec::new())?;
+            self.add(own, &[])?;
         }
         if self.fabric.port(start).is_some_and(|port| port.peer.is_some()) {
             // Another device came to this port from the other side.
@@ -41,12 +44,12 @@ impl Discovery<'_> {
         }
         let mut ways = VecDeque::new();
         match own.kind {
-            NodeKind::Switch => ways.extend(self.ways_out(own.guid, Vec::new())),
+            NodeKind::Switch => ways.extend(self.ways_out(own.guid, &[])),
             // Another port of the same adapter is reached from outside, if at all.
             NodeKind::Adapter | NodeKind::Router => ways.push_back((start, vec![own.port])),
         }
         while let Some((end, path)) = ways.pop_front() {
-            if let Some(found) = self.follow(end, path)? {
+            if let Some(found) = self.follow(end, &path)? {
                 ways.extend(found);
             }
         }
@@ -54,7 +57,7 @@ impl Discovery<'_> {
     }
 
     /// Follows one link; the ways out of the node behind it when that is a new one.
-    fn follow(&mut self, end: End, path: Vec<u8>) -> Result<Option<Vec<(End, Vec<u8>)>>, AskError> {
+    fn follow(&mut self, end: End, path: &[u8]) -> Result<Option<Vec<Way>>, AskError> {
         if self.fabric.port(end).is_some_and(|port| port.peer.is_some()) {
             return Ok(None);
         }
@@ -63,7 +66,7 @@ impl Discovery<'_> {
             self.fabric.is_complete = false;
             return Ok(None);
         }
-        let found = match self.node_info(path.clone()) {
+        let found = match self.node_info(path.to_owned()) {
             Ok(found) => found,
             Err(error) => {
                 self.fabric.is_complete = false;
@@ -73,7 +76,7 @@ impl Discovery<'_> {
         };
         let is_new = !self.fabric.nodes.contains_key(&found.guid);
         if is_new {
-            self.add(found, path.clone())?;
+            self.add(found, path)?;
         }
         self.fabric.join(end, (found.guid, found.port));
         let leads_on = is_new && found.kind == NodeKind::Switch;
@@ -81,17 +84,15 @@ impl Discovery<'_> {
     }
 
     /// Every linked port of a switch with the path through it.
-    fn ways_out(&self, guid: u64, path: Vec<u8>) -> Vec<(End, Vec<u8>)> {
+    fn ways_out(&self, guid: u64, path: &[u8]) -> Vec<Way> {
         let ports = self.fabric.nodes.get(&guid).into_iter().flat_map(|node| &node.ports);
         let linked = ports.filter(|(_, port)| port.info.is_some_and(|info| info.is_up()));
-        linked
-            .map(|(number, _)| ((guid, *number), [path.as_slice(), &[*number]].concat()))
-            .collect()
+        linked.map(|(number, _)| ((guid, *number), [path, &[*number]].concat())).collect()
     }
 
     /// Adds a node with its name and the state of its ports.
-    fn add(&mut self, info: NodeInfo, path: Vec<u8>) -> Result<(), AskError> {
-        let mut node = Node::new(info, self.device, path.clone());
+    fn add(&mut self, info: NodeInfo, path: &[u8]) -> Result<(), AskError> {
+        let mut node = Node::new(info, self.device, path.to_owned());
         let name = self.ask_node(&mut node, Attribute::NodeDescription, 0)?;
         node.name = name.as_deref().and_then(node_name);
         if info.kind == NodeKind::Switch {
