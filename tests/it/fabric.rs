@@ -163,3 +163,32 @@ fn faults_of_a_fabric_are_one_incident_each() {
     expected.insert("fabric.no_subnet_manager - - -".to_owned());
     become_exactly(&mut rest, &expected);
 }
+
+/// Scenario: a switch loses most of what it is sent, then nothing any more. Guarantees: a round ends in time all the same, what
+/// was not read is counted, and the next round has everything.
+#[test]
+fn lost_datagrams_cost_ports_not_rounds() {
+    let mut simulation = Simulation::start(NET);
+    simulation.start_manager("h2");
+    let value = |simulation: &Simulation, metric: &str| {
+        let text = simulation.read_fabric("h2");
+        let begin = format!("{metric}{{");
+        let line = text.lines().find(|line| line.starts_with(&begin))?;
+        line.rsplit_once(' ')?.1.parse::<f64>().ok()
+    };
+    let all_is_read = |simulation: &Simulation| {
+        wait::until("every port to be read", Duration::from_secs(30), || {
+            let masters = value(simulation, "wardround_fabric_master_subnet_managers");
+            let unreadable = value(simulation, "wardround_fabric_unreadable_ports");
+            (masters == Some(1.0) && unreadable == Some(0.0)).then_some(())
+        });
+    };
+    all_is_read(&simulation);
+    simulation.say("Error \"sw-b\" 90");
+    wait::until("a port that cannot be read", Duration::from_secs(60), || {
+        let unreadable = value(&simulation, "wardround_fabric_unreadable_ports");
+        unreadable.filter(|ports| *ports > 0.0)
+    });
+    simulation.say("Error \"sw-b\" 0");
+    all_is_read(&simulation);
+}

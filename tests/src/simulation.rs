@@ -96,18 +96,17 @@ impl Simulation {
         }
     }
 
+    /// One round of the agent's own reader at `node`, as it prints it; nothing when it took longer than a client may.
+    pub fn read_fabric(&self, node: &str) -> String {
+        read_fabric(self.environment(node), self.folder.path())
+    }
+
     /// Keeps a sysfs tree of the server `host` up to date below `root`, as `watcher`, another node, reads the fabric.
     pub fn mirror(&self, watcher: &str, host: &str, root: PathBuf) -> Mirror {
-        let config = self.folder.path().join("mirror.toml");
-        std::fs::write(&config, "[probe.fabric]\n").unwrap();
-        let agent = binaries::folder().join("wardround-agent");
-        let words = [agent, "--config".into(), config, "probe".into(), "fabric".into()];
-        let words: Vec<String> = words.iter().map(|word| word.display().to_string()).collect();
         let (environment, folder) = (self.environment(watcher), self.folder.path().to_owned());
         let begin = format!("node=\"{host}\"");
         let round = move || {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let text = run(environment.clone(), &folder, &words);
+            let text = read_fabric(environment.clone(), &folder);
             for line in text.lines().filter(|line| line.contains(&begin)) {
                 mirror(line, &root);
             }
@@ -123,6 +122,12 @@ impl Drop for Simulation {
         drop(self.simulator.kill());
         drop(self.simulator.wait());
     }
+}
+
+fn read_fabric(environment: Vec<(String, String)>, folder: &Path) -> String {
+    std::fs::write(folder.join("reader.toml"), "[probe.fabric]\n").unwrap();
+    let agent = binaries::folder().join("wardround-agent").display().to_string();
+    run(environment, folder, &[&agent, "--config", "reader.toml", "probe", "fabric"])
 }
 
 fn run(environment: Vec<(String, String)>, folder: &Path, arguments: &[&str]) -> String {
