@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Takes the calls on device files over to the simulator. The path is Debian's, for each machine type.
+/// Takes the calls on device files over to the simulator. The path is Debian's on x86-64.
 const PRELOAD: &str = "/usr/lib/x86_64-linux-gnu/umad2sim/libumad2sim.so";
 
 /// Seconds that a client may take.
