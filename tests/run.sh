@@ -18,11 +18,13 @@ timed() { # name, command...: what fails is told at the end, and the rest goes o
     times+=("$(printf '%5d s  %s%s' $((SECONDS - before)) "$name" "$word")")
 }
 
-timed "build" cargo build --workspace --all-targets --locked
+# With every feature that is off in a plain build, so that it is tested too; the plain one is linted.
+features=(--features agent/rdma)
+timed "build" cargo build --workspace --all-targets --locked "${features[@]}"
 [ $failed = 0 ] || exit 1
 # Every test program as cargo built it for the whole workspace: asking cargo crate by crate would build the dependencies
 # again for each crate's own choice of features.
-programs=$(cargo test --workspace --no-run --locked --message-format=json 2>/dev/null | node -e '
+programs=$(cargo test --workspace --no-run --locked "${features[@]}" --message-format=json 2>/dev/null | node -e '
     for (const line of require("fs").readFileSync(0, "utf8").split("\n").filter(Boolean)) {
         const built = JSON.parse(line);
         if (built.executable && built.profile?.test) console.log(`${require("path").dirname(built.manifest_path)}\t${built.executable}`);

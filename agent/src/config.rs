@@ -76,6 +76,14 @@ pub(crate) struct ProbeKeys {
     pub(crate) groups: Option<Vec<String>>,
     /// Of `kmsg` only, for tests: counts what programs write to `/dev/kmsg` as if the kernel had. Default false.
     pub(crate) injected: bool,
+    /// Of `fabric` only: the device to read through, such as `umad0`. Default: every one that leads to something new.
+    pub(crate) device: Option<String>,
+    /// Of `fabric` only: what the fabric is called, for a collector that watches several. Default `fabric`.
+    pub(crate) name: Option<String>,
+    /// Of `fabric` only: lanes that every link should have: 1, 2, 4, 8 or 12. Default: what both its ends support.
+    pub(crate) expected_width: Option<u8>,
+    /// Of `fabric` only: speed that every link should have, `SDR` to `NDR`. Default: what both its ends support.
+    pub(crate) expected_speed: Option<String>,
 }
 
 /// What the disk keeps while the collector cannot be reached. The tightest of the three limits holds.
@@ -112,6 +120,10 @@ impl Default for ProbeKeys {
             data_mounts: Vec::new(),
             groups: None,
             injected: false,
+            device: None,
+            name: None,
+            expected_width: None,
+            expected_speed: None,
         }
     }
 }
@@ -211,10 +223,12 @@ impl Config {
 impl ProbeKeys {
     fn check(&self, name: &str, errors: &mut ConfigErrors) {
         let path = format!("probe.{name}");
-        if !agent_probes::NAMES.contains(&name) {
-            errors.add(path, format!("unknown probe; {}", nearest(name, agent_probes::NAMES)));
+        let known = probe_names();
+        if !known.contains(&name) {
+            errors.add(path, format!("unknown probe; {}", nearest(name, &known)));
             return;
         }
+        self.check_fabric(name, &path, errors);
         for (key, span) in [("interval", self.interval), ("timeout", self.timeout)] {
             if span.is_some_and(|span| !(SHORTEST..=LONGEST).contains(&span.get())) {
                 errors.add(format!("{path}.{key}"), "write a span from 100ms to 1d");
@@ -246,6 +260,54 @@ impl ProbeKeys {
             }
         }
     }
+
+    fn check_fabric(&self, name: &str, path: &str, errors: &mut ConfigErrors) {
+        let is_name = |text: &str| {
+            let byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+            (1..=63).contains(&text.len()) && text.bytes().all(byte)
+        };
+        let is_device = |text: &str| text.starts_with("umad") && is_name(text);
+        let (device, called) = (self.device.as_deref(), self.name.as_deref());
+        let speed = self.expected_speed.as_deref();
+        for (key, is_given, is_right, what) in [
+            (
+                "device",
+                device.is_some(),
+                device.is_none_or(is_device),
+                "write a file of /dev/infiniband, such as umad0",
+            ),
+            (
+                "name",
+                called.is_some(),
+                called.is_none_or(is_name),
+                "write up to 63 letters, digits, '-', '_' and '.'",
+            ),
+            (
+                "expected_width",
+                self.expected_width.is_some(),
+                self.expected_width.is_none_or(|lanes| [1, 2, 4, 8, 12].contains(&lanes)),
+                "write 1, 2, 4, 8 or 12",
+            ),
+            (
+                "expected_speed",
+                speed.is_some(),
+                speed.is_none_or(|speed| agent_fabric::SPEEDS.contains(&speed)),
+                "write SDR, DDR, QDR, FDR, EDR, HDR or NDR",
+            ),
+        ] {
+            if is_given && name != agent_fabric::NAME {
+                errors.add(format!("{path}.{key}"), "only the probe fabric has it");
+            } else if !is_right {
+                errors.add(format!("{path}.{key}"), what);
+            }
+        }
+    }
+}
+
+/// The names of all probes over files and system calls. The last is read by one agent of an appliance, and only where the
+/// file has its table.
+pub(crate) fn probe_names() -> Vec<&'static str> {
+    agent_probes::NAMES.iter().copied().chain([agent_fabric::NAME]).collect()
 }
 
 /// What to write instead of `name`: the nearest of `known`, or all of them.
@@ -314,6 +376,12 @@ mod tests {
             groups = ["postgres", "pgbouncer"]
             [probe.kmsg]
             injected = true
+            [probe.fabric]
+            interval = "1m"
+            device = "umad0"
+            name = "rail-a"
+            expected_width = 4
+            expected_speed = "EDR"
             [spool]
             max_bytes = "2GiB"
             max_disk_ratio = 0.1
@@ -354,6 +422,12 @@ mod tests {
             groups = [""]
             [probe.filesystem]
             exclude = ["scratch"]
+            device = "umad0"
+            [probe.fabric]
+            device = "../mem"
+            name = ""
+            expected_width = 3
+            expected_speed = "edr"
             [spool]
             max_bytes = "15MiB"
             max_disk_ratio = 1.1
@@ -378,6 +452,11 @@ mod tests {
             "probe.cpu.injected: only the probe kmsg",
             "probe.cpu.groups: only the probe processes",
             "probe.cpu.exclude: only the probe filesystem",
+            "probe.fabric.device: write a file of /dev/infiniband",
+            "probe.fabric.name: write up to 63",
+            "probe.fabric.expected_width: write 1, 2, 4",
+            "probe.fabric.expected_speed: write SDR",
+            "probe.filesystem.device: only the probe fabric has it",
             "probe.filesystem.exclude: mount points begin with /",
             "probe.infinibnad: unknown probe; did you mean 'infiniband'?",
             "probe.processes.groups: write up to 16 names",

@@ -1,7 +1,8 @@
 //! Which probes this node reads and how often, out of the configuration.
 
-use crate::config::Config;
+use crate::config::{Config, ProbeKeys};
 use agent_databases::{CoreServiceProbe, PostgresProbe};
+use agent_fabric::{FabricProbe, FabricSettings};
 use agent_probe::{AsyncProbe, HostRoot, Probe, ProbeSpec};
 use agent_probes::Context;
 use shared_model::Clock;
@@ -39,7 +40,12 @@ pub(crate) fn host_probes(
     if let Some(groups) = keys("processes").groups {
         context.process_groups = groups;
     }
-    let planned = agent_probes::all(&context).into_iter().filter_map(|probe| {
+    #[cfg(feature = "rdma")]
+    if root.is_none() {
+        context.port_events = port_events;
+    }
+    let fabric = config.probe.get(agent_fabric::NAME).map(|keys| fabric_probe(keys, &context));
+    let planned = agent_probes::all(&context).into_iter().chain(fabric).filter_map(|probe| {
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();
         let keys = keys(name);
         keys.enabled.then(|| Planned {
@@ -50,6 +56,30 @@ pub(crate) fn host_probes(
         })
     });
     planned.collect()
+}
+
+/// What the adapters of this node report by themselves; told once where it cannot be read.
+#[cfg(feature = "rdma")]
+fn port_events() -> Option<Box<dyn agent_probe::EventSource>> {
+    match agent_fabric::PortEvents::open() {
+        Ok(events) => Some(Box::new(events?)),
+        Err(error) => {
+            tracing::warn!(%error, "events of InfiniBand adapters cannot be read; /dev/infiniband/uverbs* needs a right");
+            None
+        }
+    }
+}
+
+/// The probe of the whole fabric, which one agent of an appliance reads: the one whose file has its table.
+fn fabric_probe(keys: &ProbeKeys, context: &Context) -> Box<dyn Probe> {
+    let settings = FabricSettings {
+        folder: context.root.host("dev/infiniband"),
+        device: keys.device.clone(),
+        name: keys.name.clone().unwrap_or_else(|| agent_fabric::NAME.to_owned()),
+        expected_lanes: keys.expected_width,
+        expected_speed: keys.expected_speed.clone(),
+    };
+    Box::new(FabricProbe::new(settings, Arc::clone(&context.clock)))
 }
 
 /// The configured databases and core services.

@@ -15,6 +15,7 @@ mod configuration;
 mod cut;
 mod defaults;
 mod doctor;
+mod fabric;
 mod faults;
 mod fsync;
 mod hostile;

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("agent-probe", 1),
     ("collector-domain", 1),
     ("agent-probes", 2),
+    ("agent-fabric", 2),
     ("agent-databases", 2),
     ("agent-uplink", 2),
     ("collector-ingest", 2),
@@ -47,8 +48,10 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
 /// Crates that call what no safe crate offers: the workspace's lints, but `unsafe_code` is denied rather than forbidden, so
 /// that the files named here can allow it.
 const CALLS: &[(&str, &str)] = &[
-    ("agent-probes", "agent/probes/src/timex/call.rs"),
+    ("agent-fabric", "agent/fabric/src/port_events/ffi.rs"),
+    ("agent-fabric", "agent/fabric/src/umad/ffi.rs"),
     ("agent-probes", "agent/probes/src/nvme/admin.rs"),
+    ("agent-probes", "agent/probes/src/timex/call.rs"),
 ];
 
 struct Manifest {
@@ -147,4 +150,51 @@ fn dependencies_point_down() {
             assert!(!knows || rooms.contains(&name.as_str()), "{name} may not know {library}");
         }
     }
+}
+
+/// Scenario: every metric that a rule of the packs reads. Guarantees: some source of ours emits it: a rule over a name that
+/// nobody emits is quiet for ever.
+#[test]
+fn rules_read_what_is_emitted() {
+    let root = repository();
+    let emitted: String = ["agent", "collector"]
+        .iter()
+        .flat_map(|room| sources(&root.join(room)))
+        // What a test makes up is not emitted.
+        .filter(|file| !file.components().any(|part| part.as_os_str() == "tests"))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let packs = root.join("collector/standards/packs/his");
+    let mut read = 0;
+    for pack in std::fs::read_dir(packs).unwrap() {
+        let path = pack.unwrap().path();
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        // A dot belongs to a rule's id.
+        let word = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.';
+        let rules = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        for name in rules.flat_map(|line| line.split(word)).filter(|word| is_metric(word)) {
+            read += 1;
+            assert!(emitted.contains(&format!("\"{name}\"")), "{}: {name}", path.display());
+        }
+    }
+    assert!(read > 50, "only {read} names were found");
+}
+
+/// Names that only metrics have: ours and node_exporter's.
+fn is_metric(word: &str) -> bool {
+    ["node_", "wardround_"].iter().any(|prefix| word.starts_with(prefix)) && word.len() > 12
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }

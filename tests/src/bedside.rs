@@ -90,6 +90,17 @@ pub struct Agent(Child);
 impl Agent {
     /// Joins a node and runs it with `more` configuration; its folder is `dir`.
     pub fn start(collector: &Collector, node: &str, more: &str, dir: &Path) -> Self {
+        Self::start_under(collector, node, more, dir, Vec::new())
+    }
+
+    /// The same with these variables in its environment; it works in its folder.
+    pub fn start_under(
+        collector: &Collector,
+        node: &str,
+        more: &str,
+        dir: &Path,
+        environment: Vec<(String, String)>,
+    ) -> Self {
         let data = dir.join(node);
         join(&collector.agents, &collector.token(node, "1h"), &data).unwrap();
         let config = data.join("agent.toml");
@@ -98,7 +109,8 @@ impl Agent {
         std::fs::write(&config, text).unwrap();
         let log = File::create(data.join("log")).unwrap();
         let mut command = Command::new(binaries::folder().join("wardround-agent"));
-        Self(command.arg("--config").arg(&config).arg("run").stderr(log).spawn().unwrap())
+        command.arg("--config").arg(&config).arg("run").stderr(log);
+        Self(command.current_dir(&data).envs(environment).spawn().unwrap())
     }
 }
 

@@ -18,6 +18,7 @@ pub mod demo;
 pub mod load;
 pub mod lone;
 pub mod net;
+pub mod simulation;
 pub mod sink;
 pub mod site;
 pub mod speaker;

@@ -11,6 +11,6 @@ mod sink;
 
 pub use file::HostFile;
 pub use outcome::{Outcome, ProbeError};
-pub use probe::{AsyncProbe, Lane, Probe, ProbeSpec};
+pub use probe::{AsyncProbe, EventSource, Lane, Probe, ProbeSpec};
 pub use root::HostRoot;
 pub use sink::{Sample, Sink};

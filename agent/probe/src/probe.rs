@@ -36,6 +36,12 @@ pub trait Probe: Send {
     /// How it is scheduled.
     fn spec(&self) -> ProbeSpec;
 
+    /// What it watches when that is not this node but something that another node may watch as well, such as a fabric:
+    /// becomes the label `instance`. Empty for the node itself.
+    fn instance(&self) -> &str {
+        ""
+    }
+
     /// Every metric it may emit.
     fn metrics(&self) -> &'static [&'static Metric];
 
@@ -49,6 +55,15 @@ pub trait Probe: Send {
     fn wake(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+}
+
+/// What a source says by itself, without being asked: the other half of [`Probe::wake`].
+pub trait EventSource: Send {
+    /// Readable while something was said.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Takes out what was said, so that it is readable again only once more comes.
+    fn drain(&mut self);
 }
 
 /// A probe over a network connection, such as a database instance.

@@ -1,6 +1,6 @@
 //! What all probes are given.
 
-use agent_probe::HostRoot;
+use agent_probe::{EventSource, HostRoot};
 use shared_model::Clock;
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ pub struct Context {
     pub process_groups: Vec<String>,
     /// Whether the probe `kmsg` counts what programs wrote to `/dev/kmsg` as if the kernel had: for tests alone.
     pub kmsg_injected: bool,
+    /// Opens what adapters report about their ports by themselves, where this build and this node have it; the probe
+    /// `infiniband` is woken by it, else by changes of network links.
+    pub port_events: fn() -> Option<Box<dyn EventSource>>,
     /// The time that probes report and measure with.
     pub clock: Arc<dyn Clock>,
 }
@@ -42,6 +45,7 @@ impl Context {
             data_mounts: Vec::new(),
             process_groups: DATABASES.map(str::to_owned).to_vec(),
             kmsg_injected: false,
+            port_events: || None,
             clock,
         }
     }

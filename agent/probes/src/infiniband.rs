@@ -5,17 +5,21 @@
 //! `wardround_infiniband_counter_saturated` says when one is blind until it is reset.
 
 mod counters;
+mod identity;
 mod port;
 
 use crate::context::Context;
 use crate::link_events::LinkEvents;
 use crate::metric::info;
 use crate::tally::{self, Tally};
-use agent_probe::{HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
+use agent_probe::{
+    EventSource, HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink,
+};
+use identity::DeviceIdentity;
 use port::Port;
 use shared_model::Metric;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,15 +31,20 @@ static INFO: Metric = info(
     "/sys/class/infiniband/<device>/{board_id,fw_ver,hca_type}",
 );
 
-static METRICS: [&Metric; 1 + port::METRICS.len() + counters::METRICS.len()] = {
-    let mut all = [&INFO; 1 + port::METRICS.len() + counters::METRICS.len()];
-    let mut at = 1;
+const SEVERAL: usize = 1 + port::METRICS.len() + identity::METRICS.len();
+
+static METRICS: [&Metric; SEVERAL + counters::METRICS.len()] = {
+    let mut all = [&INFO; SEVERAL + counters::METRICS.len()];
+    let mut at = 0;
     while at < all.len() {
-        let behind_info = at - 1;
-        all[at] = match behind_info < port::METRICS.len() {
-            true => port::METRICS[behind_info],
-            false => counters::METRICS[behind_info - port::METRICS.len()],
-        };
+        let (ports, identities) = (1 + port::METRICS.len(), SEVERAL);
+        if at > 0 && at < ports {
+            all[at] = port::METRICS[at - 1];
+        } else if at >= ports && at < identities {
+            all[at] = identity::METRICS[at - ports];
+        } else if at >= identities {
+            all[at] = counters::METRICS[at - identities];
+        }
         at += 1;
     }
     all
@@ -52,9 +61,10 @@ pub(crate) struct Infiniband {
     class: PathBuf,
     devices: Vec<Device>,
     rounds_to_scan: u32,
-    /// An InfiniBand port carries a network link too, IPoIB or RoCE, whose loss the kernel tells at once. Opened at the first
-    /// round, and not where nothing is to be woken.
-    events: Option<LinkEvents>,
+    /// What the adapters report, else changes of network links: a port carries one of them too, IPoIB or RoCE. Opened at the
+    /// first round, and not where nothing is to be woken.
+    events: Option<Box<dyn EventSource>>,
+    port_events: fn() -> Option<Box<dyn EventSource>>,
 }
 
 struct Device {
@@ -62,6 +72,7 @@ struct Device {
     board: Box<str>,
     firmware: Box<str>,
     kind: Box<str>,
+    identity: DeviceIdentity,
     ports: Vec<Port>,
 }
 
@@ -73,6 +84,7 @@ impl Infiniband {
             devices: Vec::new(),
             rounds_to_scan: 0,
             events: None,
+            port_events: context.port_events,
         }
     }
 }
@@ -97,7 +109,7 @@ impl Probe for Infiniband {
     fn read(&mut self, sink: &mut Sink) -> Outcome {
         let mut tally = Tally::default();
         // Before the files, so that what changes while they are read wakes again.
-        if let Some(events) = &self.events {
+        if let Some(events) = &mut self.events {
             events.drain();
         }
         if self.rounds_to_scan == 0 {
@@ -119,7 +131,8 @@ impl Probe for Infiniband {
             };
         }
         if self.events.is_none() {
-            self.events = LinkEvents::open();
+            let by_links = || Some(Box::new(LinkEvents::open()?) as Box<dyn EventSource>);
+            self.events = (self.port_events)().or_else(by_links);
         }
         for device in &mut self.devices {
             let labels = [
@@ -129,6 +142,7 @@ impl Probe for Infiniband {
                 ("hca_type", &*device.kind),
             ];
             sink.put(&INFO, &labels, 1.0);
+            device.identity.put(&device.name, sink);
             tally.sampled();
             for port in &mut device.ports {
                 if !port.read(&device.name, sink, &mut tally) {
@@ -141,7 +155,7 @@ impl Probe for Infiniband {
     }
 
     fn wake(&self) -> Option<BorrowedFd<'_>> {
-        self.events.as_ref().map(AsFd::as_fd)
+        self.events.as_deref().map(EventSource::fd)
     }
 }
 
@@ -156,8 +170,9 @@ impl Infiniband {
                 Some(at) => known.swap_remove(at),
                 None => Device::new(name),
             };
-            device.describe(&folder);
-            if let Err(error) = device.scan_ports(&folder.join("ports"), MAX_PORTS - ports) {
+            device.describe(&folder, tally);
+            let room = MAX_PORTS - ports;
+            if let Err(error) = device.scan_ports(&folder.join("ports"), room, tally) {
                 tally.complain(error);
             }
             ports += device.ports.len();
@@ -174,12 +189,13 @@ impl Device {
             board: Box::default(),
             firmware: Box::default(),
             kind: Box::default(),
+            identity: DeviceIdentity::default(),
             ports: Vec::new(),
         }
     }
 
     /// Reads the constant texts again: firmware changes without a reboot. A missing one is an empty label.
-    fn describe(&mut self, folder: &Path) {
+    fn describe(&mut self, folder: &Path, tally: &mut Tally) {
         let read = |name| {
             let mut file = HostFile::new(folder.join(name));
             file.read_text().map_or_else(|_| Box::default(), |text| text.trim().into())
@@ -187,9 +203,15 @@ impl Device {
         self.board = read("board_id");
         self.firmware = read("fw_ver");
         self.kind = read("hca_type");
+        self.identity = DeviceIdentity::read(folder, tally);
     }
 
-    fn scan_ports(&mut self, folder: &Path, room: usize) -> Result<(), ProbeError> {
+    fn scan_ports(
+        &mut self,
+        folder: &Path,
+        room: usize,
+        tally: &mut Tally,
+    ) -> Result<(), ProbeError> {
         let mut known = std::mem::take(&mut self.ports);
         for name in list(folder)? {
             if self.ports.len() >= room {
@@ -200,6 +222,7 @@ impl Device {
                 Some(at) => known.swap_remove(at),
                 None => Port::new(name, folder),
             };
+            port.describe(tally);
             port.find_counters();
             self.ports.push(port);
         }

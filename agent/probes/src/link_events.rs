@@ -3,6 +3,7 @@
 //! What exactly changed is not read out of the messages: the probe that is woken reads its own sources, which say so
 //! exactly, and a message that was lost for want of room costs nothing.
 
+use agent_probe::EventSource;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
@@ -41,6 +42,16 @@ impl LinkEvents {
                 Err(_) => return,
             }
         }
+    }
+}
+
+impl EventSource for LinkEvents {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.as_fd()
+    }
+
+    fn drain(&mut self) {
+        Self::drain(self);
     }
 }
 

@@ -1,7 +1,7 @@
 //! `probe`: one round now, printed.
 
 use super::{block_on, remark, write};
-use crate::config::{Config, nearest};
+use crate::config::{Config, nearest, probe_names};
 use crate::exposition::{Format, Reading, print};
 use crate::plan;
 use crate::reporter::list;
@@ -61,7 +61,7 @@ impl ProbeArgs {
     }
 
     fn check_names(&self, config: &Config) -> anyhow::Result<()> {
-        let known: Vec<&str> = agent_probes::NAMES.iter().chain(&NETWORK).copied().collect();
+        let known: Vec<&str> = probe_names().into_iter().chain(NETWORK).collect();
         for name in &self.names {
             if !known.contains(&name.as_str()) {
                 bail!("unknown probe '{name}'; {}", nearest(name, &known));
@@ -72,10 +72,11 @@ impl ProbeArgs {
             let configured = match name.as_str() {
                 "postgres" => !config.postgres.is_empty(),
                 "core_service" => !config.core_service.is_empty(),
+                _ if name == agent_fabric::NAME => config.probe.contains_key(name),
                 _ => true,
             };
             if !configured {
-                bail!("no [[{name}]] is configured");
+                bail!("'{name}' is not in the configuration");
             }
         }
         Ok(())
@@ -98,7 +99,8 @@ impl ProbeArgs {
             let outcome = planned.probe.read(&mut sink);
             failed |= tell(spec.name, &outcome);
             if is_read(&outcome) {
-                readings.push(Reading { job: spec.job, instance: String::new(), sink });
+                let instance = planned.probe.instance().to_owned();
+                readings.push(Reading { job: spec.job, instance, sink });
             }
         }
         failed

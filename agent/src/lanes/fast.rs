@@ -49,7 +49,7 @@ impl FastLane {
         let probes = probes.into_iter().map(|planned| Reading {
             pace: Pace::new(planned.interval, wall, boot),
             sink: Sink::default(),
-            slot: ward.forwarder.slot(planned.probe.spec().job, ""),
+            slot: ward.forwarder.slot(planned.probe.spec().job, planned.probe.instance()),
             reporter: reports.reporter(planned.labels, planned.interval, planned.timeout),
             timeout: planned.timeout,
             probe: planned.probe,

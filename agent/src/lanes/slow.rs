@@ -47,7 +47,7 @@ impl SlowLane {
             seat: ward.forwarder.seat(pace.due()),
             pace,
             sink: Sink::default(),
-            slot: ward.forwarder.slot(planned.probe.spec().job, ""),
+            slot: ward.forwarder.slot(planned.probe.spec().job, planned.probe.instance()),
             reporter: reports.reporter(planned.labels, planned.interval, planned.timeout),
             probe: planned.probe,
             confirming: None,

@@ -13,7 +13,7 @@ const PORT: &[(&str, f64)] = &[
     ("node_infiniband_symbol_error_total", 0.0),
     ("node_infiniband_link_error_recovery_total", 0.0),
     ("node_infiniband_link_downed_total", 1.0),
-    ("node_infiniband_port_receive_errors_total", 0.0),
+    ("node_infiniband_port_errors_received_total", 0.0),
 ];
 
 /// Ports of a node of an appliance.

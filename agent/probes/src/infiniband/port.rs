@@ -1,6 +1,7 @@
 //! One port: its state, its rate and the counters that its driver offers.
 
 use super::counters::{self, Row};
+use super::identity::PortIdentity;
 use crate::field;
 use crate::metric::gauge;
 use crate::tally::Tally;
@@ -42,6 +43,7 @@ pub(super) struct Port {
     name: Box<str>,
     folder: PathBuf,
     readings: [(&'static Metric, HostFile, Parse, &'static str); 3],
+    identity: PortIdentity,
     /// In the order of the table, for the sink's sake.
     counters: Vec<Counter>,
 }
@@ -60,11 +62,16 @@ impl Port {
             (&PHYSICAL_STATE, file("phys_state"), state, "a state such as 5: LinkUp"),
             (&RATE, file("rate"), rate, "a rate such as 100 Gb/sec (4X EDR)"),
         ];
-        Self { name, folder, readings, counters: Vec::new() }
+        Self { name, folder, readings, identity: PortIdentity::default(), counters: Vec::new() }
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Reads what changes seldom.
+    pub(super) fn describe(&mut self, tally: &mut Tally) {
+        self.identity = PortIdentity::read(&self.folder, tally);
     }
 
     /// Looks which counters the driver offers now.
@@ -95,6 +102,7 @@ impl Port {
             }
             tally.end_file(file.path());
         }
+        self.identity.put(labels, sink);
         for counter in &mut self.counters {
             complete &= counter.read(labels, sink, tally);
         }

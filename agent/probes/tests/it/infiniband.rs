@@ -87,6 +87,9 @@ fn one_bad_file_costs_one_reading() {
         ("counters/port_rcv_data", 1, false),
         ("counters/symbol_error", 2, false),
         ("hw_counters/lifespan", 1, false),
+        ("lid", 1, false),
+        ("sm_lid", 1, false),
+        ("link_layer", 1, false),
         ("state", 1, true),
         ("rate", 1, true),
     ] {
@@ -124,7 +127,7 @@ fn missing_folders_are_no_failure() {
     }
     let (outcome, samples) = first_round(tree.path(), "infiniband");
     assert!(matches!(outcome, Outcome::Sampled), "{outcome:?}");
-    assert_eq!(samples.len(), 4);
+    assert_eq!(samples.len(), 10);
     fs::remove_dir_all(tree.path().join("sys/class/infiniband/mlx5_0")).expect("a folder");
     let (outcome, samples) = first_round(tree.path(), "infiniband");
     assert!(matches!(outcome, Outcome::Absent(_)), "{outcome:?}");

@@ -17,7 +17,7 @@ struct Fault {
     others: &'static [&'static str],
 }
 
-const FAULTS: [Fault; 7] = [
+const FAULTS: [Fault; 8] = [
     Fault {
         name: "pg-down",
         batches: &[
@@ -121,6 +121,17 @@ const FAULTS: [Fault; 7] = [
         ],
         want: ("ib.no_active_port", 2, "2.2"),
         links: &["ib.port_down"],
+        others: &[],
+    },
+    // Either end of the cable may be seen first, and explains the other.
+    Fault {
+        name: "cable-bad",
+        batches: &[
+            &["breach fabric.errors_rising guid=s1 port=7 peer_guid=s2 peer_port=3 value=1"],
+            &["breach fabric.errors_rising guid=s2 port=3 peer_guid=s1 peer_port=7 value=2"],
+        ],
+        want: ("fabric.errors_rising", 3, "2.1"),
+        links: &["fabric.errors_rising"],
         others: &[],
     },
 ];

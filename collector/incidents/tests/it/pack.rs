@@ -8,7 +8,7 @@ use shared_model::Level;
 /// Rule, clause, tier, level, and its causes as `rule label=template`.
 type Row = (&'static str, &'static str, Tier, Level, &'static [&'static str]);
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 21] = [
     ("db.instance_up", "3.1", Tier::Incident, Level::Two, &[]),
     ("db.writable", "2.2", Tier::Predicate, Level::Two, &[]),
     ("db.standby_usable", "2.2", Tier::Predicate, Level::Two, &[]),
@@ -44,6 +44,13 @@ const ROWS: [Row; 20] = [
     ("ib.no_active_port", "2.2", Tier::Incident, Level::Two, &[]),
     ("ib.port_down", "2.2", Tier::Incident, Level::Three, &["ib.no_active_port host={host}"]),
     ("ib.errors_rising", "2.2", Tier::Deviation, Level::Three, &[]),
+    (
+        "fabric.errors_rising",
+        "2.1",
+        Tier::Incident,
+        Level::Three,
+        &["fabric.errors_rising guid={peer_guid} port={peer_port}", "ib.port_down host={node}"],
+    ),
     ("monitoring.node_silent", "2.1", Tier::Incident, Level::Three, &[]),
     ("monitoring.probe_data", "2.1", Tier::Incident, Level::Three, &[]),
     ("db.index_hit", "3.3", Tier::Incident, Level::Three, &[]),

@@ -145,7 +145,7 @@ fn a_lost_port_is_one_incident() {
         "node_infiniband_link_downed_total",
         "node_infiniband_symbol_error_total",
         "node_infiniband_link_error_recovery_total",
-        "node_infiniband_port_receive_errors_total",
+        "node_infiniband_port_errors_received_total",
     ];
     let mut evaluator = evaluator(&scaled(1), &names.map(|name| series(name, "a", "a", &port)));
     let mut findings = Vec::new();

@@ -203,7 +203,7 @@ fn check_together(read: &[Read], wrong: &mut Vec<Wrong>) {
     }
     for r in read {
         for cause in &r.rule.explained_by {
-            if cause.rule == r.rule.id {
+            if cause.rule == r.rule.id && is_itself(&cause.on) {
                 complain(r, "explained_by names the rule itself".to_owned());
             } else if !seen.contains_key(&*cause.rule) {
                 complain(r, format!("explained_by names '{}', which does not exist", cause.rule));
@@ -213,6 +213,12 @@ fn check_together(read: &[Read], wrong: &mut Vec<Wrong>) {
             }
         }
     }
+}
+
+/// Whether every label of the cause is the same one of the symptom, so that a finding would explain itself. With another
+/// label, one end of a cable may explain what the same rule says of the other.
+fn is_itself(on: &BTreeMap<String, String>) -> bool {
+    on.iter().all(|(label, template)| *template == format!("{{{label}}}"))
 }
 
 /// The value, or its error as a complaint.

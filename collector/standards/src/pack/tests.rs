@@ -44,6 +44,8 @@ fn the_fixed_ids_exist() {
         ("db.replication", Incident, 3),
         ("db.standby_usable", Predicate, 2),
         ("db.writable", Predicate, 2),
+        ("fabric.link_down", Incident, 3),
+        ("fabric.no_subnet_manager", Incident, 2),
         ("ib.counter_saturated", Deviation, 3),
         ("ib.degraded_rate", Incident, 3),
         ("ib.errors_rising", Incident, 3),
@@ -110,6 +112,14 @@ fn every_mistake_is_named() {
         assert!(text.contains(expected), "{bad}: {text}");
         assert!(text.starts_with("a.yaml: os.a: "), "{bad}: {text}");
     }
+}
+
+/// Scenario: a rule that explains its findings by itself, under another label. Guarantees: taken, since that is another finding.
+#[test]
+fn one_end_may_explain_the_other() {
+    let both_ends = "level: 3\n    explained_by: [{rule: os.a, on: {host: '{peer}'}}]";
+    let pack = read(&GOOD.replacen("level: 3", both_ends, 1)).unwrap();
+    assert_eq!(pack.rules()[0].explained_by.len(), 1);
 }
 
 /// Scenario: three mistakes in two files, one of them a doubled id. Guarantees: all are told at once.
