@@ -19,6 +19,8 @@ pub(crate) struct NetworkLane {
     pace: Pace,
     sink: Sink,
     slot: Slot,
+    /// What `slot` was asked for with.
+    instance: String,
     seat: Seat,
     reporter: Reporter,
 }
@@ -37,6 +39,7 @@ impl NetworkLane {
             pace,
             sink: Sink::default(),
             slot: ward.forwarder.slot(planned.probe.spec().job, planned.probe.instance()),
+            instance: planned.probe.instance().to_owned(),
             reporter: reports.reporter(planned.labels, planned.interval, planned.timeout),
             probe: planned.probe,
             ward,
@@ -69,8 +72,19 @@ impl NetworkLane {
         let timing = Timing { lag, duration: ended.since(begun) };
         let keep = self.reporter.note(&outcome, timing, ended);
         self.reporter.missed(self.pace.next(clock.wall(), ended));
+        if keep {
+            self.follow_instance();
+        }
         let readings = keep.then_some((time, self.slot, &self.sink));
         self.ward.forwarder.bring(self.seat, self.pace.due(), ended, readings);
+    }
+
+    /// Some targets say only in their answer who they are; it happens once, so the slots given up are few.
+    fn follow_instance(&mut self) {
+        if self.probe.instance() != self.instance {
+            self.instance = self.probe.instance().to_owned();
+            self.slot = self.ward.forwarder.slot(self.probe.spec().job, &self.instance);
+        }
     }
 }
 
