@@ -79,7 +79,8 @@ impl CephClusterProbe {
                     continue;
                 }
                 Err(_) => {
-                    complaints.add(|| format!("{target}: no answer within {} ms", share.as_millis()));
+                    complaints
+                        .add(|| format!("{target}: no answer within {} ms", share.as_millis()));
                     continue;
                 }
             };

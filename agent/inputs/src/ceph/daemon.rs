@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(super) static MON_IN_QUORUM: Metric = gauge(
     "wardround_ceph_mon_in_quorum",
     Unit::None,
-    "1 while the monitor is part of the quorum, by its own account.",
+    "1 while the monitor is part of the quorum, by its own account; 0 also when it is dead.",
     "admin socket mon_status, state",
 );
 pub(super) static MONS: Metric = gauge(
@@ -54,6 +54,12 @@ pub(super) static WRITE_WAIT: Metric = gauge(
     Unit::Seconds,
     "Mean time of the writes that the OSD completed since the last round; missing when there were none.",
     "admin socket perf dump, osd.op_w_latency: difference of sum by difference of avgcount",
+);
+pub(super) static WAIT: Metric = gauge(
+    "wardround_ceph_osd_wait_seconds",
+    Unit::Seconds,
+    "Mean time of the reads and writes that the OSD completed since the last round; missing when there were none.",
+    "admin socket perf dump, osd.op_r_latency and osd.op_w_latency",
 );
 pub(super) static OPS_UNDER_WAY: Metric = gauge(
     "wardround_ceph_osd_ops_under_way",
@@ -104,6 +110,18 @@ impl Daemon {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         let usable = (1..=128).contains(&id.len()) && id.bytes().all(plain);
         usable.then(|| Self { kind, name: format!("{word}.{id}"), socket: socket.to_owned() })
+    }
+
+    /// Puts in what is known of it although it is dead: a dead monitor is in no quorum. `mons` is how many monitors the
+    /// cluster has, which its death does not change.
+    pub(super) fn put_dead(&self, mons: Option<usize>, sink: &mut Sink) {
+        let name = self.name.as_str();
+        if self.kind == Kind::Mon {
+            sink.put(&MON_IN_QUORUM, &[("ceph_daemon", name)], 0.0);
+            if let Some(mons) = mons {
+                sink.put(&MONS, &[("ceph_daemon", name), ("source", "socket")], mons as f64);
+            }
+        }
     }
 
     /// Asks it everything.
@@ -227,8 +245,21 @@ impl Answers {
         }
     }
 
+    /// How many monitors the cluster has, if the daemon knows.
+    pub(super) fn mons(&self) -> Option<usize> {
+        match self {
+            Self::Mon(status) => Some(status.monmap.mons.len()),
+            Self::Osd { .. } | Self::Mgr => None,
+        }
+    }
+
     /// Puts in what the daemon called `name` says. Returns what the next round needs.
-    pub(super) fn put(&self, name: &str, before: Option<Before>, sink: &mut Sink) -> Option<Before> {
+    pub(super) fn put(
+        &self,
+        name: &str,
+        before: Option<Before>,
+        sink: &mut Sink,
+    ) -> Option<Before> {
         let truth = |is: bool| f64::from(u8::from(is));
         let (labels, sourced) =
             ([("ceph_daemon", name)], [("ceph_daemon", name), ("source", "socket")]);
@@ -256,6 +287,7 @@ impl Answers {
                     for (metric, now, before) in [
                         (&READ_WAIT, now.read, before.read),
                         (&WRITE_WAIT, now.write, before.write),
+                        (&WAIT, now.both(), before.both()),
                     ] {
                         if let Some(mean) = now.mean_since(before) {
                             sink.put(metric, &labels, mean);
@@ -265,6 +297,14 @@ impl Answers {
                 Some(now)
             }
         }
+    }
+}
+
+impl Before {
+    /// Reads and writes together.
+    fn both(self) -> Latency {
+        let avgcount = self.read.avgcount.saturating_add(self.write.avgcount);
+        Latency { avgcount, sum: self.read.sum + self.write.sum }
     }
 }
 
@@ -316,9 +356,15 @@ mod tests {
             Quorum { mons, inside }.put(&mut sink, &[]);
             let value = |metric: &'static Metric| {
                 let mut samples = sink.samples().iter();
-                samples.find(|s| std::ptr::eq(s.metric(), metric)).and_then(agent_probe::Sample::value)
+                samples
+                    .find(|s| std::ptr::eq(s.metric(), metric))
+                    .and_then(agent_probe::Sample::value)
             };
-            assert_eq!((value(&MONS_OUTSIDE), value(&QUORUM_AT_RISK)), (outside, at_risk), "{mons} {inside}");
+            assert_eq!(
+                (value(&MONS_OUTSIDE), value(&QUORUM_AT_RISK)),
+                (outside, at_risk),
+                "{mons} {inside}"
+            );
         }
     }
 

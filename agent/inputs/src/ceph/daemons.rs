@@ -31,7 +31,7 @@ static ANSWERS: Metric = gauge(
     "1 when the daemon answers at its admin socket, 0 when nobody listens there or it hangs.",
     "admin socket of the daemon",
 );
-static METRICS: [&Metric; 12] = [
+static METRICS: [&Metric; 13] = [
     &ANSWERS,
     &daemon::MON_IN_QUORUM,
     &daemon::MONS,
@@ -41,6 +41,7 @@ static METRICS: [&Metric; 12] = [
     &daemon::OSD_ACTIVE,
     &daemon::READ_WAIT,
     &daemon::WRITE_WAIT,
+    &daemon::WAIT,
     &daemon::OPS_UNDER_WAY,
     &daemon::BLOCKED_SECONDS,
     &daemon::SLOW_OPS,
@@ -51,6 +52,8 @@ pub struct CephDaemonsProbe {
     settings: Ceph,
     /// Empty until it is known.
     fsid: String,
+    /// Monitors of the cluster, as a living one said last.
+    mons: Option<usize>,
     before: BTreeMap<String, Before>,
 }
 
@@ -58,14 +61,17 @@ impl CephDaemonsProbe {
     /// A probe; it asks nothing before its first round.
     pub fn new(settings: &Ceph) -> Self {
         let fsid = String::new();
-        Self { settings: settings.clone(), fsid, before: BTreeMap::new() }
+        Self { settings: settings.clone(), fsid, mons: None, before: BTreeMap::new() }
     }
 
     async fn round(&mut self, sink: &mut Sink) -> Outcome {
         let mut complaints = Complaints::default();
         let daemons = match daemons(&self.settings.asok_dir, &mut complaints) {
             Ok(daemons) if daemons.is_empty() => {
-                return Outcome::Absent(format!("no daemon in {}", self.settings.asok_dir.display()));
+                return Outcome::Absent(format!(
+                    "no daemon in {}",
+                    self.settings.asok_dir.display()
+                ));
             }
             Ok(daemons) => daemons,
             Err(outcome) => return outcome,
@@ -73,7 +79,11 @@ impl CephDaemonsProbe {
         let asked = daemons.iter().map(|daemon| tokio::time::timeout(PATIENCE, daemon.ask()));
         let answers = join_all(asked).await;
         if self.fsid.is_empty() {
-            let said = || answers.iter().find_map(|a| Some(a.as_ref().ok()?.as_ref().ok()?.fsid()?.to_owned()));
+            let said = || {
+                answers
+                    .iter()
+                    .find_map(|a| Some(a.as_ref().ok()?.as_ref().ok()?.fsid()?.to_owned()))
+            };
             match fsid::configured(&self.settings).or_else(said) {
                 Some(fsid) => self.fsid = fsid,
                 None => return Outcome::Failed(unknown_cluster()),
@@ -95,17 +105,26 @@ impl CephDaemonsProbe {
                     sink.put(&ANSWERS, &[("ceph_daemon", name)], 1.0);
                     continue;
                 }
-                Ok(Err(SocketError::Refused)) | Err(_) => {
+                Ok(Err(SocketError::Refused)) => {
+                    complain("nobody listens at its admin socket: it died");
+                    sink.put(&ANSWERS, &[("ceph_daemon", name)], 0.0);
+                    daemon.put_dead(self.mons, sink);
+                    continue;
+                }
+                Err(_) => {
                     complain("does not answer at its admin socket");
                     sink.put(&ANSWERS, &[("ceph_daemon", name)], 0.0);
                     continue;
                 }
             };
             if answers.fsid().is_some_and(|fsid| fsid != self.fsid) {
-                complain("belongs to another cluster: give that one a [[ceph]] with asok_dir of its own");
+                complain(
+                    "belongs to another cluster: give that one a [[ceph]] with asok_dir of its own",
+                );
                 continue;
             }
             sink.put(&ANSWERS, &[("ceph_daemon", name)], 1.0);
+            self.mons = answers.mons().or(self.mons);
             if let Some(now) = answers.put(name, self.before.get(name).copied(), sink) {
                 before.insert(name.to_owned(), now);
             }
@@ -117,7 +136,8 @@ impl CephDaemonsProbe {
 
 /// What nobody said.
 pub(super) fn unknown_cluster() -> ProbeError {
-    let what = "which cluster it is cannot be told: write fsid in [[ceph]], as 'ceph fsid' prints it";
+    let what =
+        "which cluster it is cannot be told: write fsid in [[ceph]], as 'ceph fsid' prints it";
     ProbeError::Query { what: what.to_owned() }
 }
 

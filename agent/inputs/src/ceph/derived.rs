@@ -1,5 +1,6 @@
 //! What follows from the manager's samples together: counts over all daemons and pools, which a rule can judge over a window.
 
+use super::checks::{CHECK, Checks};
 use super::daemon::{Quorum, SLOW_OPS};
 use super::recovery::Recovery;
 use crate::exposition::Sample;
@@ -51,7 +52,8 @@ static FREE_RATIO: Metric = gauge(
 );
 
 /// What a round puts in besides the manager's own.
-pub(super) static METRICS: [&Metric; 7] = [
+pub(super) static METRICS: [&Metric; 8] = [
+    &CHECK,
     &OSDS_DOWN,
     &OSDS_OUT,
     &PGS_INACTIVE,
@@ -96,6 +98,7 @@ pub(super) struct Counts {
     misplaced: Sum,
     slow_ops: Sum,
     pools: Vec<Pool>,
+    checks: Checks,
     is_active: bool,
 }
 
@@ -111,6 +114,7 @@ impl Counts {
         let zero = f64::from(u8::from(value == 0.0));
         match sample.name {
             "ceph_health_status" => self.is_active = true,
+            "ceph_health_detail" => self.checks.note(sample),
             "ceph_mon_quorum_status" => {
                 self.mons += 1;
                 self.mons_inside += usize::from(value > 0.0);
@@ -123,8 +127,12 @@ impl Counts {
             "ceph_num_objects_degraded" => self.degraded.add(value),
             "ceph_num_objects_misplaced" => self.misplaced.add(value),
             "ceph_healthcheck_slow_ops" => self.slow_ops.add(value),
-            "ceph_pool_max_avail" => self.pool(sample).into_iter().for_each(|p| p.max_avail = Some(value)),
-            "ceph_pool_stored" => self.pool(sample).into_iter().for_each(|p| p.stored = Some(value)),
+            "ceph_pool_max_avail" => {
+                self.pool(sample).into_iter().for_each(|p| p.max_avail = Some(value))
+            }
+            "ceph_pool_stored" => {
+                self.pool(sample).into_iter().for_each(|p| p.stored = Some(value))
+            }
             _ => {}
         }
     }
@@ -164,6 +172,7 @@ impl Counts {
                 sink.put(&FREE_RATIO, &[("pool_id", &pool.id)], avail / (avail + stored));
             }
         }
+        self.checks.put(sink);
         let source = [("source", "mgr")];
         if self.mons > 0 {
             Quorum { mons: self.mons, inside: self.mons_inside }.put(sink, &source);

@@ -6,6 +6,7 @@
 //!
 //! Both carry the cluster's fsid as `instance`: whoever reads, and however many do, the rules judge one subject.
 
+mod checks;
 mod cluster;
 mod daemon;
 mod daemons;

@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn the_pace_decides() {
         let mut recovery = Recovery::default();
-        let mut note = |secs: u64, left: f64| recovery.note(BootTime::from_micros(secs * 1_000_000), left);
+        let mut note =
+            |secs: u64, left: f64| recovery.note(BootTime::from_micros(secs * 1_000_000), left);
         assert_eq!(note(0, 1_000.0), None, "one reading has no pace");
         assert_eq!(note(10, 1_000.0), None, "nothing done");
         assert_eq!(note(20, 800.0), Some(80.0), "200 in 20 s");

@@ -5,9 +5,15 @@ use crate::pace;
 use serde::Deserialize;
 use shared_runtime::config::{ConfigErrors, Span};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Most managers of a cluster; there are two or three.
 const MOST_ENDPOINTS: usize = 8;
+
+/// The shortest interval.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// The longest: rules close nothing before five minutes with at least three readings were well.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
 
 /// One cluster: `[[ceph]]`. On a node that runs daemons of the cluster, an empty table reads their sockets.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -30,13 +36,13 @@ pub struct Ceph {
     pub conf: PathBuf,
     /// PEM file of the authorities that `https` endpoints must be proven by. Default: the machine's own.
     pub ca_file: Option<PathBuf>,
-    /// Time between rounds of the managers, `100ms` to `5m`. Default `10s`.
+    /// Time between rounds of the managers, `100ms` to `1m`. Default `10s`.
     #[serde(default = "pace::ten_seconds")]
     pub interval: Span,
     /// A round of the managers that takes longer is cut, `100ms` to `60s`. Default `5s`.
     #[serde(default = "pace::five_seconds")]
     pub timeout: Span,
-    /// Time between rounds of the sockets, `100ms` to `5m`. Default `5s`.
+    /// Time between rounds of the sockets, `100ms` to `1m`. Default `5s`.
     #[serde(default = "pace::five_seconds")]
     pub socket_interval: Span,
 }
@@ -70,16 +76,15 @@ impl Ceph {
         if self.fsid.as_ref().is_some_and(|fsid| !is_fsid(fsid)) {
             errors.add(format!("{path}.fsid"), "write what 'ceph fsid' prints");
         }
-        pace::check(self.interval, self.timeout, path, errors);
-        if let Err(what) = check_socket_interval(self.socket_interval) {
-            errors.add(format!("{path}.socket_interval"), what);
+        pace::check(pace::ten_seconds(), self.timeout, path, errors);
+        let range = Span(SHORTEST_INTERVAL)..=Span(LONGEST_INTERVAL);
+        for (key, span) in [("interval", self.interval), ("socket_interval", self.socket_interval)]
+        {
+            if !range.contains(&span) {
+                errors.add(format!("{path}.{key}"), "write a span from 100ms to 1m");
+            }
         }
     }
-}
-
-fn check_socket_interval(interval: Span) -> Result<(), &'static str> {
-    let range = Span(std::time::Duration::from_millis(100))..=Span::secs(300);
-    if range.contains(&interval) { Ok(()) } else { Err("write a span from 100ms to 5m") }
 }
 
 /// Whether a text is a UUID as Ceph prints it.

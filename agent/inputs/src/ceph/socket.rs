@@ -34,7 +34,10 @@ pub(super) enum SocketError {
 }
 
 /// Asks one question. The caller bounds the time.
-pub(super) async fn ask<T: DeserializeOwned>(path: &Path, question: &str) -> Result<T, SocketError> {
+pub(super) async fn ask<T: DeserializeOwned>(
+    path: &Path,
+    question: &str,
+) -> Result<T, SocketError> {
     let asked = async {
         let mut stream = UnixStream::connect(path).await?;
         let text = format!("{{\"prefix\":\"{question}\",\"format\":\"json\"}}\0");

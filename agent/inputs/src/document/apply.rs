@@ -63,7 +63,8 @@ impl Ready {
             });
         }
         if visits > MAX_VISITS || samples >= max_series {
-            complaints.add(|| format!("{from}: more than {max_series} series, or too many members"));
+            complaints
+                .add(|| format!("{from}: more than {max_series} series, or too many members"));
         }
         Applied { samples }
     }

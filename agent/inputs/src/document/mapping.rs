@@ -136,7 +136,8 @@ impl Mapping {
 impl Mapped {
     fn check(&self, path: &str, errors: &mut ConfigErrors) {
         if !is_metric_name(&self.name) {
-            errors.add(format!("{path}.name"), "write a metric's name such as array_pool_free_ratio");
+            errors
+                .add(format!("{path}.name"), "write a metric's name such as array_pool_free_ratio");
         } else if self.name.starts_with(OWN_PREFIX) && !self.name.starts_with(NORMAL_FORM) {
             let what = "of the names that begin with wardround_ a mapping may fill wardround_storage_… only";
             errors.add(format!("{path}.name"), what);

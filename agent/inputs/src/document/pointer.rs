@@ -37,7 +37,8 @@ impl FromStr for Pointer {
         if text.is_empty() {
             return Ok(Self(Vec::new()));
         }
-        let rest = text.strip_prefix('/').ok_or("a pointer begins with /, such as /pools/*/used")?;
+        let rest =
+            text.strip_prefix('/').ok_or("a pointer begins with /, such as /pools/*/used")?;
         let step = |step: &str| match step {
             "*" => Step::Every,
             key => Step::Key(key.replace("~1", "/").replace("~0", "~").into()),

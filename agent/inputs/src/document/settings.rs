@@ -83,7 +83,11 @@ impl Document {
             errors.add_from(needs, path, "write either path or socket");
         }
         if self.socket.is_none() && (!self.request.is_empty() || self.framing == Framing::Length) {
-            errors.add_from([format!("{path}.socket")], path, "only a socket has a request or framing");
+            errors.add_from(
+                [format!("{path}.socket")],
+                path,
+                "only a socket has a request or framing",
+            );
         }
         if self.request.len() > LONGEST_REQUEST {
             errors.add(format!("{path}.request"), format!("at most {LONGEST_REQUEST} bytes"));

@@ -84,9 +84,8 @@ impl Endpoint {
         if let Some(path) = &self.bearer_token_file {
             let token = Secret::from_file(path).map_err(|e| e.to_string())?;
             let value = header::HeaderValue::from_str(&format!("Bearer {}", token.expose()));
-            let mut value = value.map_err(|_| {
-                format!("{} holds what cannot be sent as a token", path.display())
-            })?;
+            let mut value = value
+                .map_err(|_| format!("{} holds what cannot be sent as a token", path.display()))?;
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }

@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 /// The scenarios beside the standard's pack, one file per section.
 const HIS: &[PackFile<'static>] = &[
     PackFile {
+        name: "his/tests/2.1-distributed-storage.yaml",
+        text: include_str!("../../packs/his/tests/2.1-distributed-storage.yaml"),
+    },
+    PackFile {
         name: "his/tests/2.1-scope.yaml",
         text: include_str!("../../packs/his/tests/2.1-scope.yaml"),
     },
