@@ -41,7 +41,9 @@ impl Ceph {
         ceph.start_mons(fsid, &addresses);
         // An option of a module is not known before the manager has loaded it.
         let port = ceph.metrics.port().to_string();
-        for (key, value) in [("server_addr", "127.0.0.1"), ("server_port", &port), ("scrape_interval", "1")] {
+        for (key, value) in
+            [("server_addr", "127.0.0.1"), ("server_port", &port), ("scrape_interval", "1")]
+        {
             let key = format!("mgr/prometheus/{key}");
             ceph.ceph(&["config", "set", "--force", "mgr", &key, value]);
         }
@@ -53,7 +55,9 @@ impl Ceph {
         }
         let whole = || ceph.status().contains(&format!("\"num_up_osds\":{OSDS}")).then_some(());
         wait::until("all OSDs to be up", PATIENCE, whole);
-        wait::until("the manager's metrics", PATIENCE, || ceph.metrics().contains("ceph_health_status").then_some(()));
+        wait::until("the manager's metrics", PATIENCE, || {
+            ceph.metrics().contains("ceph_health_status").then_some(())
+        });
         ceph
     }
 
@@ -156,7 +160,7 @@ impl Ceph {
         let (objects, bytes) = (objects.to_string(), bytes.to_string());
         let mut write = self.command("timeout");
         write.args(["-s", "KILL", "60", "rados", "-p", "his", "bench", "60", "write"]);
-        write.args(["-b", &bytes, "-t", "4", "--max-objects", &objects, "--no-cleanup"]);
+        write.args(["-b", &bytes, "-t", "16", "--max-objects", &objects, "--no-cleanup"]);
         write.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
