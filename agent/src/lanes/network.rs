@@ -172,4 +172,60 @@ mod tests {
             assert_eq!(success.value(), Some(1.0));
         }
     }
+
+    /// Says who it is only once it is asked for the second time; the first round fails.
+    #[derive(Default)]
+    struct Named {
+        rounds: u32,
+    }
+
+    impl AsyncProbe for Named {
+        fn spec(&self) -> ProbeSpec {
+            Server { answers: true }.spec()
+        }
+
+        fn instance(&self) -> &str {
+            if self.rounds < 2 { "unknown" } else { "its-own-id" }
+        }
+
+        fn metrics(&self) -> &'static [&'static Metric] {
+            &[]
+        }
+
+        fn read<'a>(
+            &'a mut self,
+            sink: &'a mut Sink,
+        ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+            self.rounds += 1;
+            sink.put(&UP, &[], 1.0);
+            let failed = Outcome::Failed(agent_probe::ProbeError::TimedOut { millis: 1 });
+            let outcome = if self.rounds < 2 { failed } else { Outcome::Sampled };
+            Box::pin(std::future::ready(outcome))
+        }
+
+        fn timed_out(&mut self, _sink: &mut Sink) -> Outcome {
+            Outcome::Sampled
+        }
+    }
+
+    /// Scenario: a target that says only in its second answer who it is. Guarantees: what it says travels under that id, from the
+    /// first round that is kept.
+    #[tokio::test]
+    async fn a_target_may_name_itself() {
+        let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
+        let clock = Arc::new(SimClock::at(Timestamp::from_secs(9)));
+        let ward = Ward { forwarder: Arc::new(forwarder), clock };
+        let planned = Planned::<Box<dyn AsyncProbe>> {
+            probe: Box::new(Named::default()),
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            labels: vec![("probe", "named".into()), ("target", "x".into())],
+        };
+        let mut lane = NetworkLane::new(ward, &mut Reports::default(), planned);
+        for _ in 0..3 {
+            lane.round().await;
+        }
+        let expected = ["postgres/its-own-id up{} 1"];
+        assert_eq!(taken.lock().unwrap().lines(), [expected, expected]);
+    }
 }

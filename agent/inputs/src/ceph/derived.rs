@@ -128,10 +128,14 @@ impl Counts {
             "ceph_num_objects_misplaced" => self.misplaced.add(value),
             "ceph_healthcheck_slow_ops" => self.slow_ops.add(value),
             "ceph_pool_max_avail" => {
-                self.pool(sample).into_iter().for_each(|p| p.max_avail = Some(value))
+                if let Some(pool) = self.pool(sample) {
+                    pool.max_avail = Some(value);
+                }
             }
             "ceph_pool_stored" => {
-                self.pool(sample).into_iter().for_each(|p| p.stored = Some(value))
+                if let Some(pool) = self.pool(sample) {
+                    pool.stored = Some(value);
+                }
             }
             _ => {}
         }
