@@ -27,18 +27,18 @@ const OFF: [&str; 13] = [
     "infiniband",
 ];
 
-/// A cluster, an agent beside its daemons, a collector and a person at it.
+/// A cluster, one or more agents that each read all of it, a collector and a person at it.
 struct Ward {
     rest: Rest,
     ceph: Ceph,
-    _agent: Agent,
+    _agents: Vec<Agent>,
     collector: Collector,
     _dir: tempfile::TempDir,
 }
 
 impl Ward {
     /// Everything whole, with some data in the pool `his`, and nothing raised.
-    fn start(time_scale: u32) -> Self {
+    fn start(time_scale: u32, nodes: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ceph = Ceph::start(dir.path());
         ceph.make_pool();
@@ -48,8 +48,9 @@ impl Ward {
         let rest = Rest::sign_in(&collector, "zhang", "engineer");
         let off = OFF.map(|probe| format!("[probe.{probe}]\nenabled = false\n")).concat();
         let config = format!("{off}{}", ceph.agent_config());
-        let agent = Agent::start(&collector, "storage1", &config, dir.path());
-        let mut ward = Self { rest, ceph, _agent: agent, collector, _dir: dir };
+        let agents = nodes.iter();
+        let agents = agents.map(|node| Agent::start(&collector, node, &config, dir.path()));
+        let mut ward = Self { rest, ceph, _agents: agents.collect(), collector, _dir: dir };
         ward.until_value("wardround_ceph_mgr_active", 1.0);
         ward.until_value("wardround_ceph_pgs_unclean", 0.0);
         assert_eq!(ward.raised(), [""; 0], "a whole cluster raises nothing");
@@ -99,7 +100,7 @@ impl Ward {
         incident["level"].as_u64().unwrap()
     }
 
-    /// The newest value of a series that there is once.
+    /// The newest value of a series as one of the agents reads it.
     fn value(&mut self, name: &str) -> Option<f64> {
         let answer = self.get(&format!("/prometheus/api/v1/query?query={name}"));
         answer["data"]["result"].get(0)?["value"][1].as_str()?.parse().ok()
@@ -122,7 +123,7 @@ fn now() -> Instant {
 /// and has an estimate; neither the OSD's return nor the first good reading closes anything, five good minutes do.
 #[test]
 fn a_lost_osd_is_over_when_its_data_is_whole_again() {
-    let mut ward = Ward::start(TIME_SCALE);
+    let mut ward = Ward::start(TIME_SCALE, &["storage1"]);
     ward.ceph.skew(0.6);
     assert_eq!(ward.until("ceph.clock_skew", "breached"), 3);
     ward.ceph.skew(0.0);
@@ -147,11 +148,11 @@ fn a_lost_osd_is_over_when_its_data_is_whole_again() {
 }
 
 /// Scenario: an OSD hangs while it is written to, and goes on; then a pool is filled until the cluster refuses writes, and removed.
-/// Guarantees: slow operations are raised as one incident, which explains that the OSD does not answer; a full cluster is an
+/// Guarantees: although two agents read the cluster, slow operations are one incident, which explains that the OSD does not answer; a full cluster is an
 /// incident of level 2 and explains that it is nearly so; both end.
 #[test]
 fn a_hanging_osd_and_a_filled_pool_are_raised() {
-    let mut ward = Ward::start(TIME_SCALE);
+    let mut ward = Ward::start(TIME_SCALE, &["storage1", "storage2"]);
     ward.ceph.ceph(&["osd", "set", "nodown"]);
     ward.ceph.hang("osd.1");
     let mut writer = ward.ceph.writer(200, 4 << 10);
@@ -182,7 +183,7 @@ fn a_lost_quorum_is_seen_although_the_manager_says_well() {
         println!("left to the long form");
         return;
     }
-    let mut ward = Ward::start(10);
+    let mut ward = Ward::start(10, &["storage1"]);
     ward.ceph.kill("mon.b");
     assert_eq!(ward.until("ceph.quorum_at_risk", "breached"), 2);
     ward.ceph.kill("mon.c");

@@ -1,12 +1,11 @@
 //! A Ceph cluster of one machine on loopback: three monitors, a manager and three OSDs that keep their data in memory, out of
 //! Debian's packages. It is whole some six seconds after its start, and everything of it ends with it.
 
-use crate::bedside::free_address;
 use crate::wait;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -33,8 +32,10 @@ impl Ceph {
         for folder in ["run", "log", "mon", "mgr/x"] {
             std::fs::create_dir_all(dir.join(folder)).unwrap();
         }
-        let mut ceph = Self { dir, metrics: free_address(), daemons: BTreeMap::new() };
-        let addresses = MONS.map(|_| free_address());
+        // Held together, so that they are four different ones.
+        let free = [0; 4].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [metrics, addresses @ ..] = free.map(|listener| listener.local_addr().unwrap());
+        let mut ceph = Self { dir, metrics, daemons: BTreeMap::new() };
         let fsid = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
         let fsid = fsid.trim();
         std::fs::write(ceph.conf(), config(&ceph.dir, fsid, &addresses)).unwrap();

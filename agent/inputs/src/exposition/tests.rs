@@ -108,8 +108,13 @@ async fn a_bad_line_loses_no_other() {
     );
 }
 
+/// Some twenty seconds in the long form.
+fn cases() -> u32 {
+    if std::env::var("WARDROUND_TESTS").as_deref() == Ok("long") { 100_000 } else { 256 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     /// Scenario: any bytes. Guarantees: no panic; each line is a sample, a comment or one complaint.
     #[test]

@@ -1,6 +1,6 @@
 //! Ceph out of captures of our own, whole and with faults.
 
-use crate::round::{clock, fixture, golden, round, value, words};
+use crate::round::{cases, clock, fixture, golden, round, value, words};
 use crate::server;
 use agent_inputs::{Ceph, CephClusterProbe, CephDaemonsProbe};
 use agent_probe::{AsyncProbe, Outcome, Sink};
@@ -205,7 +205,7 @@ async fn garbage_of_daemons_is_complained_of() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(cases(64)))]
 
     /// Scenario: the manager's answer cut off anywhere and with any bytes overwritten. Guarantees: no panic; what is read is finite, or
     /// the infinity that stands there.

@@ -1,6 +1,6 @@
 //! Documents by their mappings.
 
-use crate::round::{clock, round, value, words};
+use crate::round::{cases, clock, round, value, words};
 use crate::server;
 use agent_inputs::{Document, DocumentProbe};
 use agent_probe::Sink;
@@ -179,7 +179,7 @@ async fn series_are_bounded() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(cases(128)))]
 
     /// Scenario: the document cut off anywhere, with any byte overwritten. Guarantees: no panic; up or down is said, and no value
     /// that is not finite.

@@ -61,3 +61,8 @@ pub(crate) fn golden(name: &str, samples: &str) {
     let expected = std::fs::read_to_string(&path).unwrap();
     assert_eq!(samples, expected, "{name}; UPDATE_GOLDENS=1 writes it anew");
 }
+
+/// Cases of a property test; in the long form enough for some half a minute each.
+pub(crate) fn cases(short: u32) -> u32 {
+    if std::env::var("WARDROUND_TESTS").as_deref() == Ok("long") { short * 200 } else { short }
+}
