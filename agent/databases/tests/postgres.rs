@@ -51,6 +51,12 @@ impl Watch {
         }
     }
 
+    /// Waits until the probe itself says that something changed.
+    async fn changed(&mut self) {
+        let changed = tokio::time::timeout(Duration::from_secs(30), self.probe.changed()).await;
+        changed.expect("the end of the session is told");
+    }
+
     async fn sampled(&mut self) {
         let outcome = self.round().await;
         assert!(matches!(outcome, Outcome::Sampled), "{outcome:?}");
@@ -159,14 +165,15 @@ async fn healthy_primary() {
     assert_eq!(admin.query_one(ours, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
-/// Scenario: the server crashes and is started again, with a session kept open. Guarantees: the round after the crash
-/// says down and why, without an error; the round after the start says up.
+/// Scenario: the server crashes and is started again, with a session kept open. Guarantees: the crash is told at once, and
+/// the round after it says down and why, without an error; the round after the start says up.
 #[tokio::test]
 async fn crash_and_return() {
     let server = Server::primary().await;
     let mut watch = Watch::instance(&server, "");
     watch.sampled().await;
     server.crash();
+    watch.changed().await;
     watch.sampled().await;
     watch.expect(&[DOWN, UNREACHABLE]);
     assert_eq!(watch.value("pg_settings_max_connections"), None, "nothing old is emitted");
@@ -175,7 +182,8 @@ async fn crash_and_return() {
     watch.expect(&[UP]);
 }
 
-/// Scenario: an administrator ends the agent's session while the server lives. Guarantees: no false "down".
+/// Scenario: an administrator ends the agent's session while the server lives. Guarantees: it is told at once, and the one
+/// reconnect that follows tells that the server is up: no false "down".
 #[tokio::test]
 async fn ended_session_is_not_a_crash() {
     let server = Server::primary().await;
@@ -185,6 +193,7 @@ async fn ended_session_is_not_a_crash() {
     let end =
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'monitor'";
     assert!(admin.query_one(end, &[]).await.unwrap().get::<_, bool>(0));
+    watch.changed().await;
     watch.sampled().await;
     watch.expect(&[UP]);
 }

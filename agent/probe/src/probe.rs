@@ -3,6 +3,7 @@
 use crate::{Outcome, Sink};
 use shared_model::Metric;
 use std::future::Future;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -42,6 +43,12 @@ pub trait Probe: Send {
     ///
     /// A probe that returns [`Outcome::Absent`] or [`Outcome::Failed`] has put in nothing that is worth keeping.
     fn read(&mut self, sink: &mut Sink) -> Outcome;
+
+    /// What becomes readable when the source itself says that something changed, such as a netlink socket: the runner of the
+    /// slow lane then reads at once instead of at the next tick. [`Self::read`] takes out what made it readable.
+    fn wake(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// A probe over a network connection, such as a database instance.
@@ -61,6 +68,12 @@ pub trait AsyncProbe: Send {
         &'a mut self,
         sink: &'a mut Sink,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+    /// Ready once what it reads from changed by itself, such as a connection that the server ended: the runner then reads at once
+    /// instead of at the next tick. Never ready by default. Must be cancel-safe.
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
 
     /// Called after a round was cut by the timeout, with a fresh round begun in `sink`: the probe puts in what is
     /// known all the same (a database that does not answer is down) and drops a connection that may be stuck.

@@ -8,12 +8,14 @@ mod counters;
 mod port;
 
 use crate::context::Context;
+use crate::link_events::LinkEvents;
 use crate::metric::info;
 use crate::tally::{self, Tally};
 use agent_probe::{HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
 use port::Port;
 use shared_model::Metric;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,6 +52,9 @@ pub(crate) struct Infiniband {
     class: PathBuf,
     devices: Vec<Device>,
     rounds_to_scan: u32,
+    /// An InfiniBand port carries a network link too, IPoIB or RoCE, whose loss the kernel tells at once. Opened at the first
+    /// round, and not where nothing is to be woken.
+    events: Option<LinkEvents>,
 }
 
 struct Device {
@@ -63,7 +68,12 @@ struct Device {
 impl Infiniband {
     pub(crate) fn new(context: &Context) -> Self {
         let root: &HostRoot = context.infiniband_root.as_ref().unwrap_or(&context.root);
-        Self { class: root.sys("class/infiniband"), devices: Vec::new(), rounds_to_scan: 0 }
+        Self {
+            class: root.sys("class/infiniband"),
+            devices: Vec::new(),
+            rounds_to_scan: 0,
+            events: None,
+        }
     }
 }
 
@@ -86,6 +96,10 @@ impl Probe for Infiniband {
 
     fn read(&mut self, sink: &mut Sink) -> Outcome {
         let mut tally = Tally::default();
+        // Before the files, so that what changes while they are read wakes again.
+        if let Some(events) = &self.events {
+            events.drain();
+        }
         if self.rounds_to_scan == 0 {
             match self.scan(&mut tally) {
                 Ok(()) => self.rounds_to_scan = SCAN_ROUNDS,
@@ -104,6 +118,9 @@ impl Probe for Infiniband {
                 failed => failed,
             };
         }
+        if self.events.is_none() {
+            self.events = LinkEvents::open();
+        }
         for device in &mut self.devices {
             let labels = [
                 ("device", &*device.name),
@@ -121,6 +138,10 @@ impl Probe for Infiniband {
             }
         }
         tally.outcome()
+    }
+
+    fn wake(&self) -> Option<BorrowedFd<'_>> {
+        self.events.as_ref().map(AsFd::as_fd)
     }
 }
 

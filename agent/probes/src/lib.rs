@@ -8,6 +8,7 @@ mod metric;
 
 mod context;
 mod field;
+mod link_events;
 mod tally;
 
 mod cpu;

@@ -49,6 +49,12 @@ impl NetworkLane {
     /// Reads round after round until the task is dropped.
     pub(crate) async fn run(mut self) {
         loop {
+            // A change is followed by a round between two ticks. What it finds then is read again at the tick, so that a source
+            // that changes without end is read twice a tick and no more.
+            tokio::select! {
+                () = self.ward.until(self.pace.due()) => {}
+                () = self.probe.changed() => self.round().await,
+            }
             self.ward.until(self.pace.due()).await;
             self.round().await;
         }
@@ -58,6 +64,7 @@ impl NetworkLane {
     async fn round(&mut self) {
         let clock = Arc::clone(&self.ward.clock);
         let (time, begun) = (clock.wall(), clock.boot());
+        let is_tick = self.pace.due() <= begun;
         let lag = self.pace.lag(begun);
         self.sink.begin();
         let read = tokio::time::timeout(self.timeout, self.probe.read(&mut self.sink)).await;
@@ -71,7 +78,9 @@ impl NetworkLane {
         let ended = clock.boot();
         let timing = Timing { lag, duration: ended.since(begun) };
         let keep = self.reporter.note(&outcome, timing, ended);
-        self.reporter.missed(self.pace.next(clock.wall(), ended));
+        if is_tick {
+            self.reporter.missed(self.pace.next(clock.wall(), ended));
+        }
         if keep {
             self.follow_instance();
         }
@@ -102,7 +111,7 @@ mod tests {
     static UP: Metric =
         Metric { name: "up", kind: Kind::Gauge, unit: Unit::None, help: "h", source: "s" };
 
-    /// Answers, or never does.
+    /// Answers, or never does; says that something changed whenever it is asked.
     struct Server {
         answers: bool,
     }
@@ -139,9 +148,50 @@ mod tests {
             })
         }
 
+        fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+            Box::pin(std::future::ready(()))
+        }
+
         fn timed_out(&mut self, sink: &mut Sink) -> Outcome {
             sink.put(&UP, &[], 0.0);
             Outcome::Sampled
+        }
+    }
+
+    fn lane(ward: Ward, reports: &mut Reports, answers: bool) -> NetworkLane {
+        let planned = Planned::<Box<dyn AsyncProbe>> {
+            probe: Box::new(Server { answers }),
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_millis(20),
+            labels: vec![("probe", "server".into()), ("target", "db:5432".into())],
+        };
+        NetworkLane::new(ward, reports, planned)
+    }
+
+    /// Scenario: a source that says without end that it changed, over 9.5 s. Guarantees: it is read at once and at each tick, and
+    /// at most once in between.
+    #[tokio::test(start_paused = true)]
+    async fn changes_are_read_at_once_but_not_without_end() {
+        let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
+        let clock = Arc::new(Paused(tokio::time::Instant::now()));
+        let ward = Ward { forwarder: Arc::new(forwarder), clock };
+        let mut reports = Reports::default();
+        let running = lane(ward, &mut reports, true).run();
+        assert!(tokio::time::timeout(Duration::from_millis(9_500), running).await.is_err());
+        let rounds = taken.lock().unwrap().batches.len();
+        assert_eq!(rounds, 9 + 10, "nine ticks, and one round before, between and after them");
+    }
+
+    /// Tokio's paused time as both clocks.
+    struct Paused(tokio::time::Instant);
+
+    impl shared_model::Clock for Paused {
+        fn wall(&self) -> Timestamp {
+            Timestamp::from_secs(100).plus(self.0.elapsed())
+        }
+
+        fn boot(&self) -> BootTime {
+            BootTime::from_micros(1_000_000).plus(self.0.elapsed())
         }
     }
 
@@ -153,14 +203,8 @@ mod tests {
             let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
             let clock = Arc::new(SimClock::at(Timestamp::from_secs(9)));
             let ward = Ward { forwarder: Arc::new(forwarder), clock };
-            let planned = Planned::<Box<dyn AsyncProbe>> {
-                probe: Box::new(Server { answers }),
-                interval: Duration::from_secs(1),
-                timeout: Duration::from_millis(20),
-                labels: vec![("probe", "server".into()), ("target", "db:5432".into())],
-            };
             let mut reports = Reports::default();
-            NetworkLane::new(ward, &mut reports, planned).round().await;
+            lane(ward, &mut reports, answers).round().await;
             let expected = format!("postgres/db:5432 up{{}} {up}");
             assert_eq!(taken.lock().unwrap().lines(), [[expected]]);
             let mut told = Sink::default();

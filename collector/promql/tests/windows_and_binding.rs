@@ -68,15 +68,19 @@ fn an_outage_is_not_an_interval() {
     assert!(windows.freshness(A) > Duration::from_secs(60));
 }
 
-/// Scenario: samples out of order, too dense, and of a slot nobody asked for. Guarantees: refused by name, state unchanged.
+/// Scenario: samples out of order, denser than windows take them, and of a slot nobody asked for. Guarantees: each is told by
+/// name; a dense one is the newest value but not in the window, and does not push the next one out of it.
 #[test]
 fn samples_are_refused_by_name() {
-    let mut windows = Windows::new([window(RangeFunction::CountOverTime, 60)]);
+    let last = Requirement { slot: A, need: Need::Last };
+    let mut windows = Windows::new([window(RangeFunction::CountOverTime, 60), last]);
     for (slot, at, expected) in [
         (A, 1_000, Pushed::Kept),
         (A, 1_000, Pushed::OutOfOrder),
         (A, 0, Pushed::OutOfOrder),
-        (A, 1_199, Pushed::TooDense),
+        (A, 1_070, Pushed::Dense),
+        (A, 1_070, Pushed::OutOfOrder),
+        (A, 1_199, Pushed::Dense),
         (A, 1_200, Pushed::Kept),
         (Slot(1), 1_200, Pushed::Unknown),
     ] {
@@ -85,6 +89,8 @@ fn samples_are_refused_by_name() {
     let count =
         |w: &Windows| w.window(A, RangeFunction::CountOverTime, Duration::from_secs(60), ms(1_200));
     assert_eq!(count(&windows), Some(2.0));
+    assert_eq!(windows.push(A, ms(1_270), 7.0), Pushed::Dense);
+    assert_eq!(windows.last(A, ms(1_270)), Some((ms(1_270), 7.0)));
     windows.forget(A);
     assert_eq!((count(&windows), windows.push(A, ms(0), 1.0)), (None, Pushed::Kept));
 }

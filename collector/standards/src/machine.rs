@@ -11,6 +11,7 @@
 
 use crate::pack::{Limit, NoData};
 use collector_domain::{Condition, Finding, Judgement};
+use collector_promql::MIN_SPACING;
 use serde::{Deserialize, Serialize};
 use shared_model::{Labels, Timestamp};
 use std::sync::Arc;
@@ -230,6 +231,10 @@ impl Machine {
 
     /// A shorter gap is believed at once, a longer one by an eighth, so that one outage does not stretch the period.
     fn learn_period(&mut self, gap: Duration) {
+        // What a source told between two rounds says nothing about how often it is read.
+        if gap < MIN_SPACING {
+            return;
+        }
         let gap = gap.min(FRESH_AT_MOST);
         self.period = Some(match self.period {
             Some(period) if gap > period => period + (gap - period) / 8,

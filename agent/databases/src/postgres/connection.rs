@@ -27,6 +27,16 @@ pub(super) struct Connection {
     driver: JoinHandle<()>,
 }
 
+impl Connection {
+    /// Ready once the server or the network has ended the session.
+    pub(super) async fn ended(&mut self) {
+        // However it ended, even by a panic, there is no session any more. A handle must not be asked again after that.
+        if !self.driver.is_finished() {
+            drop((&mut self.driver).await);
+        }
+    }
+}
+
 impl Drop for Connection {
     // A driver on a dead socket would otherwise wait for the kernel to give up.
     fn drop(&mut self) {

@@ -257,6 +257,14 @@ impl AsyncProbe for PostgresProbe {
         Box::pin(self.round(sink))
     }
 
+    // The round that follows tries one new connection: only when that fails too is the instance down.
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        match &mut self.session {
+            Some(session) => Box::pin(session.connection.ended()),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
     fn timed_out(&mut self, sink: &mut Sink) -> Outcome {
         self.session = None;
         let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);

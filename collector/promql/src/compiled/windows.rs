@@ -8,7 +8,8 @@ use shared_model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Samples of a slot nearer than this are refused: probes run at 1 s and slower, a burst of them is a fault or a replay.
+/// Windows take no sample nearer than this to the last one they took, so that their size is bounded. The newest value is the
+/// newest all the same: what a source tells at once is judged at once.
 pub const MIN_SPACING: Duration = Duration::from_millis(200);
 
 /// A value is fresh for at least this long, whatever the spacing (design: other nodes' values count for 5 s).
@@ -28,14 +29,14 @@ pub struct Windows {
 
 /// What became of a sample.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use = "a refused sample is to be counted"]
+#[must_use = "a refused sample is not to be judged"]
 pub enum Pushed {
     /// It is the newest one now.
     Kept,
+    /// It is the newest one now, but less than [`MIN_SPACING`] after the last one that the windows took.
+    Dense,
     /// Refused: not after the newest one.
     OutOfOrder,
-    /// Refused: less than [`MIN_SPACING`] after the newest one.
-    TooDense,
     /// Nothing is required of this slot.
     Unknown,
 }
@@ -49,6 +50,9 @@ struct State {
     freshness_us: i64,
     needs_last: bool,
     windows: Vec<Window>,
+    /// When the newest sample in the windows was taken.
+    #[serde(default)]
+    windowed: Option<Timestamp>,
 }
 
 impl Windows {
@@ -105,7 +109,7 @@ impl Windows {
     /// Drops the samples of a slot: its clock was set back, or its number is given to another series.
     pub fn forget(&mut self, slot: Slot) {
         if let Some(state) = self.slots.get_mut(slot.0 as usize) {
-            state.newest = None;
+            (state.newest, state.windowed) = (None, None);
             state.spacing_us = None;
             state.freshness_us = MIN_FRESHNESS_US;
             state.windows.iter_mut().for_each(Window::clear);
@@ -120,17 +124,17 @@ impl Windows {
         if !state.needs_last && state.windows.is_empty() {
             return Pushed::Unknown;
         }
-        if let Some((newest, _)) = state.newest {
-            if at <= newest {
-                return Pushed::OutOfOrder;
-            }
-            let gap = at.since(newest);
+        if state.newest.is_some_and(|(newest, _)| at <= newest) {
+            return Pushed::OutOfOrder;
+        }
+        state.newest = Some((at, value));
+        if let Some(gap) = state.windowed.map(|windowed| at.since(windowed)) {
             if gap < MIN_SPACING {
-                return Pushed::TooDense;
+                return Pushed::Dense;
             }
             state.observe_gap(i64::try_from(gap.as_micros()).unwrap_or(i64::MAX));
         }
-        state.newest = Some((at, value));
+        state.windowed = Some(at);
         for window in &mut state.windows {
             window.push((at.as_micros(), value));
         }
@@ -190,6 +194,7 @@ impl Default for State {
             freshness_us: MIN_FRESHNESS_US,
             needs_last: false,
             windows: Vec::new(),
+            windowed: None,
         }
     }
 }

@@ -218,11 +218,11 @@ impl Partition {
             return false;
         }
         match self.kept.windows.push(slot, at, value) {
-            Pushed::Kept => {
+            Pushed::Kept | Pushed::Dense => {
                 *newest = Some(at);
                 true
             }
-            Pushed::OutOfOrder | Pushed::TooDense | Pushed::Unknown => false,
+            Pushed::OutOfOrder | Pushed::Unknown => false,
         }
     }
 

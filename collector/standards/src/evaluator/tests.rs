@@ -77,6 +77,28 @@ fn late_rows_are_ignored() {
     assert_eq!(judge(&mut evaluator, secs(13), &[(0, 1.0)]).len(), 1);
 }
 
+/// Scenario: a port that is read each second goes down 30 ms after a reading; its source tells, and it is read then and 70 and
+/// 140 ms later. Guarantees: the third of these readings decides, and it stays decided.
+#[test]
+fn readings_between_rounds_decide() {
+    let port = [("device", "mlx5_0"), ("port", "1")];
+    let names = ["node_infiniband_state_id", "node_infiniband_physical_state_id"];
+    let mut evaluator = evaluator(&scaled(1), &names.map(|name| series(name, "a", "a", &port)));
+    for at in 0..10 {
+        judge(&mut evaluator, secs(at), &[(0, 4.0), (1, 5.0)]);
+    }
+    let found = [30, 100, 170].map(|ms| {
+        let found = judge(&mut evaluator, millis(9_000 + ms), &[(0, 1.0), (1, 2.0)]);
+        breached(&found, "ib.no_active_port").len()
+    });
+    assert_eq!(found, [0, 0, 1]);
+    let subject = series("x", "a", "a", &[]).only(|name| !["__name__", "job"].contains(&name));
+    let mut out = Vec::new();
+    evaluator.tick(secs(13), &mut out);
+    let now = evaluator.judgement("ib.no_active_port", &subject).unwrap();
+    assert_eq!(now.condition, Condition::Breached);
+}
+
 /// Scenario: two hosts watch one instance, the second with a clock half a second behind; later the first dies.
 /// Guarantees: one finding per instance where hosts are aggregated away, one per witness where they are not, and the
 /// survivor alone keeps judging.
