@@ -16,6 +16,13 @@ declare -A programs=(
     [/usr/include/infiniband/verbs.h]=libibverbs-dev
     [/usr/bin/prometheus]=prometheus
     [/usr/bin/prometheus-alertmanager]=prometheus-alertmanager
+    [/usr/bin/ceph-mon]=ceph-mon
+    [/usr/bin/ceph-mgr]=ceph-mgr
+    [/usr/bin/ceph-osd]=ceph-osd
+    [/usr/bin/ceph]=ceph-common
+    [/usr/share/ceph/mgr/prometheus/module.py]=ceph-mgr-modules-core
+    [/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1]=faketime
+    [/usr/bin/curl]=curl
     [/usr/lib/python3/dist-packages/grpc/__init__.py]=python3-grpcio
     [/usr/lib/python3/dist-packages/google/protobuf/__init__.py]=python3-protobuf
 )

@@ -1,6 +1,7 @@
 //! The agent's configuration. Every key is optional; an empty file reads the whole server.
 
 use agent_databases::{CoreService, PostgresInstance};
+use agent_inputs::{Ceph, Document, Scrape};
 use agent_uplink::SpoolLimits;
 use serde::Deserialize;
 use shared_runtime::config::{ByteSize, ConfigErrors, Span};
@@ -18,7 +19,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest interval of a probe.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// The most databases and core services of one node: each costs a connection and, of a database, some 80 series.
+/// The most databases, core services and inputs of a kind of one node: each costs a connection and, of a database, some 80 series.
 const TARGETS_MAX: usize = 64;
 
 /// The smallest spool: one segment of its log and room to write the next.
@@ -40,6 +41,12 @@ pub(crate) struct Config {
     pub(crate) postgres: Vec<PostgresInstance>,
     /// Business questions to ask: `[[core_service]]`.
     pub(crate) core_service: Vec<CoreService>,
+    /// Prometheus endpoints to take readings over from: `[[scrape]]`.
+    pub(crate) scrape: Vec<Scrape>,
+    /// JSON documents to read by a mapping: `[[document]]`.
+    pub(crate) document: Vec<Document>,
+    /// Ceph clusters to watch: `[[ceph]]`.
+    pub(crate) ceph: Vec<Ceph>,
     /// Logs of the agent itself.
     pub(crate) log: Log,
 }
@@ -210,12 +217,42 @@ impl Config {
                 errors.add_from(needs, format!("core_service[{at}].name"), "is used twice");
             }
         }
-        for (key, count) in
-            [("postgres", self.postgres.len()), ("core_service", self.core_service.len())]
-        {
+        self.check_inputs(errors);
+        for (key, count) in [
+            ("postgres", self.postgres.len()),
+            ("core_service", self.core_service.len()),
+            ("scrape", self.scrape.len()),
+            ("document", self.document.len()),
+            ("ceph", self.ceph.len()),
+        ] {
             if count > TARGETS_MAX {
                 errors.add(key, format!("{count} are above the limit of {TARGETS_MAX}"));
             }
+        }
+    }
+}
+
+impl Config {
+    fn check_inputs(&self, errors: &mut ConfigErrors) {
+        let mut names: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut once = |key: &'static str, name, at, errors: &mut ConfigErrors| {
+            let first = *names.entry((key, name)).or_insert(at);
+            if first != at {
+                let needs = [format!("{key}[{first}].name")];
+                errors.add_from(needs, format!("{key}[{at}].name"), "is used twice");
+            }
+        };
+        for (at, settings) in self.scrape.iter().enumerate() {
+            settings.check(&format!("scrape[{at}]"), errors);
+            once("scrape", settings.name.as_str(), at, errors);
+        }
+        for (at, settings) in self.document.iter().enumerate() {
+            settings.check(&format!("document[{at}]"), errors);
+            once("document", settings.name.as_str(), at, errors);
+        }
+        for (at, settings) in self.ceph.iter().enumerate() {
+            settings.check(&format!("ceph[{at}]"), errors);
+            once("ceph", settings.name.as_str(), at, errors);
         }
     }
 }
@@ -394,6 +431,11 @@ mod tests {
             [[core_service]]
             name = "registration"
             query = "select 1"
+            [[scrape]]
+            name = "san"
+            url = "http://127.0.0.1:9100/metrics"
+            [[ceph]]
+            endpoints = ["http://127.0.0.1:9283/metrics"]
             [log]
             level = "debug"
             format = "json"
@@ -441,6 +483,18 @@ mod tests {
             [[core_service]]
             name = "r"
             query = ""
+            [[scrape]]
+            name = "san"
+            url = "127.0.0.1:9100"
+            [[scrape]]
+            name = "san"
+            url = "http://127.0.0.1:9100/metrics"
+            [[document]]
+            name = "array"
+            path = "/run/array.json"
+            mapping = "/nonexistent/array.toml"
+            [[ceph]]
+            fsid = "x"
             [log]
             level = "=="
             "#,
@@ -468,6 +522,10 @@ mod tests {
             "postgres[1]: 127.0.0.1:0 is listed twice",
             "core_service[1].query: write one statement",
             "core_service[1].name: is used twice",
+            "scrape[0].url: write a URL",
+            "scrape[1].name: is used twice",
+            "document[0].mapping: /nonexistent/array.toml",
+            "ceph[0].fsid: write what",
         ];
         assert_eq!(found.len(), begins.len(), "{found:#?}");
         for (fault, begin) in found.iter().zip(begins) {

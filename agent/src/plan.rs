@@ -3,6 +3,7 @@
 use crate::config::{Config, ProbeKeys};
 use agent_databases::{CoreServiceProbe, PostgresProbe};
 use agent_fabric::{FabricProbe, FabricSettings};
+use agent_inputs::{CephClusterProbe, CephDaemonsProbe, DocumentProbe, ScrapeProbe};
 use agent_probe::{AsyncProbe, HostRoot, Probe, ProbeSpec};
 use agent_probes::Context;
 use shared_model::Clock;
@@ -82,7 +83,7 @@ fn fabric_probe(keys: &ProbeKeys, context: &Context) -> Box<dyn Probe> {
     Box::new(FabricProbe::new(settings, Arc::clone(&context.clock)))
 }
 
-/// The configured databases and core services.
+/// The configured databases, core services and inputs.
 pub(crate) fn network_probes(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -95,7 +96,33 @@ pub(crate) fn network_probes(
         let probe = CoreServiceProbe::new(settings, Arc::clone(clock));
         planned(Box::new(probe), Some(settings.name.clone()))
     });
-    databases.chain(services).collect()
+    databases.chain(services).chain(inputs(config, clock)).collect()
+}
+
+/// What other programs say: endpoints, documents, and Ceph by its managers and by its daemons on this node.
+fn inputs(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Planned<Box<dyn AsyncProbe>>> {
+    let mut inputs: Vec<(Box<dyn AsyncProbe>, &str)> = Vec::new();
+    for settings in &config.scrape {
+        let probe = ScrapeProbe::new(settings, Arc::clone(clock));
+        inputs.push((Box::new(probe), &settings.name));
+    }
+    for settings in &config.document {
+        let probe = DocumentProbe::new(settings, Arc::clone(clock));
+        inputs.push((Box::new(probe), &settings.name));
+    }
+    for settings in &config.ceph {
+        if !settings.endpoints.is_empty() {
+            let probe = CephClusterProbe::new(settings, Arc::clone(clock));
+            inputs.push((Box::new(probe), &settings.name));
+        }
+        inputs.push((Box::new(CephDaemonsProbe::new(settings)), &settings.name));
+    }
+    let named = inputs.into_iter().map(|(probe, name)| Planned {
+        // By name: the instance of a cluster is known only once it answers.
+        labels: vec![("probe", probe.spec().name.to_owned()), ("target", name.to_owned())],
+        ..planned(probe, None)
+    });
+    named.collect()
 }
 
 fn planned(probe: Box<dyn AsyncProbe>, service: Option<String>) -> Planned<Box<dyn AsyncProbe>> {

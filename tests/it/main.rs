@@ -8,6 +8,7 @@
 )]
 
 mod backup;
+mod ceph;
 mod certificates;
 mod clocks;
 mod clones;

@@ -50,6 +50,11 @@ impl Rest {
         self.runtime.block_on(self.api.get(path)).unwrap()
     }
 
+    /// GETs JSON; an error when the connection was closed meanwhile or the session ended.
+    pub fn try_get(&mut self, path: &str) -> anyhow::Result<Value> {
+        self.runtime.block_on(self.api.get(path))
+    }
+
     /// POSTs JSON.
     pub fn post(&mut self, path: &str, body: &Value) -> Value {
         self.runtime.block_on(self.api.call(Method::POST, path, body.to_string())).unwrap()

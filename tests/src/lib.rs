@@ -12,6 +12,7 @@ pub mod audits;
 pub mod bedside;
 pub mod binaries;
 pub mod books;
+pub mod ceph;
 pub mod chance;
 pub mod crew;
 pub mod demo;

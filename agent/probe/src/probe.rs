@@ -71,7 +71,8 @@ pub trait AsyncProbe: Send {
     /// How it is scheduled. The lane is not used: each asynchronous probe is its own task.
     fn spec(&self) -> ProbeSpec;
 
-    /// `host:port` of what it watches: becomes the label `instance`.
+    /// `host:port` of what it watches, or its own id: becomes the label `instance`. A target that says only in its answer who it is
+    /// may change this once, before the first round whose readings are kept.
     fn instance(&self) -> &str;
 
     /// Every metric it may emit.

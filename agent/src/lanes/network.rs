@@ -19,6 +19,8 @@ pub(crate) struct NetworkLane {
     pace: Pace,
     sink: Sink,
     slot: Slot,
+    /// What `slot` was asked for with.
+    instance: String,
     seat: Seat,
     reporter: Reporter,
 }
@@ -37,6 +39,7 @@ impl NetworkLane {
             pace,
             sink: Sink::default(),
             slot: ward.forwarder.slot(planned.probe.spec().job, planned.probe.instance()),
+            instance: planned.probe.instance().to_owned(),
             reporter: reports.reporter(planned.labels, planned.interval, planned.timeout),
             probe: planned.probe,
             ward,
@@ -78,8 +81,19 @@ impl NetworkLane {
         if is_tick {
             self.reporter.missed(self.pace.next(clock.wall(), ended));
         }
+        if keep {
+            self.follow_instance();
+        }
         let readings = keep.then_some((time, self.slot, &self.sink));
         self.ward.forwarder.bring(self.seat, self.pace.due(), ended, readings);
+    }
+
+    /// Some targets say only in their answer who they are; it happens once, so the slots given up are few.
+    fn follow_instance(&mut self) {
+        if self.probe.instance() != self.instance {
+            self.instance = self.probe.instance().to_owned();
+            self.slot = self.ward.forwarder.slot(self.probe.spec().job, &self.instance);
+        }
     }
 }
 
@@ -201,5 +215,61 @@ mod tests {
             assert_eq!(*success.labels()[1].1, *"db:5432");
             assert_eq!(success.value(), Some(1.0));
         }
+    }
+
+    /// Says who it is only once it is asked for the second time; the first round fails.
+    #[derive(Default)]
+    struct Named {
+        rounds: u32,
+    }
+
+    impl AsyncProbe for Named {
+        fn spec(&self) -> ProbeSpec {
+            Server { answers: true }.spec()
+        }
+
+        fn instance(&self) -> &str {
+            if self.rounds < 2 { "unknown" } else { "its-own-id" }
+        }
+
+        fn metrics(&self) -> &'static [&'static Metric] {
+            &[]
+        }
+
+        fn read<'a>(
+            &'a mut self,
+            sink: &'a mut Sink,
+        ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+            self.rounds += 1;
+            sink.put(&UP, &[], 1.0);
+            let failed = Outcome::Failed(agent_probe::ProbeError::TimedOut { millis: 1 });
+            let outcome = if self.rounds < 2 { failed } else { Outcome::Sampled };
+            Box::pin(std::future::ready(outcome))
+        }
+
+        fn timed_out(&mut self, _sink: &mut Sink) -> Outcome {
+            Outcome::Sampled
+        }
+    }
+
+    /// Scenario: a target that says only in its second answer who it is. Guarantees: what it says travels under that id, from the
+    /// first round that is kept.
+    #[tokio::test]
+    async fn a_target_may_name_itself() {
+        let (forwarder, taken) = taker(&Arc::new(AtomicBool::new(false)));
+        let clock = Arc::new(SimClock::at(Timestamp::from_secs(9)));
+        let ward = Ward { forwarder: Arc::new(forwarder), clock };
+        let planned = Planned::<Box<dyn AsyncProbe>> {
+            probe: Box::new(Named::default()),
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            labels: vec![("probe", "named".into()), ("target", "x".into())],
+        };
+        let mut lane = NetworkLane::new(ward, &mut Reports::default(), planned);
+        for _ in 0..3 {
+            lane.round().await;
+        }
+        let expected = ["postgres/its-own-id up{} 1"];
+        assert_eq!(taken.lock().unwrap().lines(), [expected, expected]);
     }
 }

@@ -20,6 +20,10 @@ use std::time::Duration;
 /// The standard's own files, one per section. Adding a section is one line here.
 const HIS: &[PackFile<'static>] = &[
     PackFile { name: "his/2.1-fabric.yaml", text: include_str!("../packs/his/2.1-fabric.yaml") },
+    PackFile {
+        name: "his/2.1-distributed-storage.yaml",
+        text: include_str!("../packs/his/2.1-distributed-storage.yaml"),
+    },
     PackFile { name: "his/2.1-scope.yaml", text: include_str!("../packs/his/2.1-scope.yaml") },
     PackFile { name: "his/2.1-server.yaml", text: include_str!("../packs/his/2.1-server.yaml") },
     PackFile { name: "his/2.1-disks.yaml", text: include_str!("../packs/his/2.1-disks.yaml") },

@@ -8,6 +8,10 @@ const HIS: &[PackFile<'static>] = &[
         text: include_str!("../../packs/his/tests/2.1-fabric.yaml"),
     },
     PackFile {
+        name: "his/tests/2.1-distributed-storage.yaml",
+        text: include_str!("../../packs/his/tests/2.1-distributed-storage.yaml"),
+    },
+    PackFile {
         name: "his/tests/2.1-scope.yaml",
         text: include_str!("../../packs/his/tests/2.1-scope.yaml"),
     },
