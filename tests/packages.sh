@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Arguments: what for (test, bench).
+# Installs the Debian packages that are missing. Arguments: what for (test, bench, lab).
 set -euo pipefail
 
 declare -A programs=(
@@ -18,6 +18,21 @@ declare -A programs=(
 if [ "${1:-test}" = bench ]; then
     programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter
     programs[/usr/bin/victoria-metrics]=victoria-metrics
+fi
+if [ "${1:-test}" = lab ]; then
+    # What runs in the guest is copied from here; the guest's kernel is fetched by the laboratory and never installed.
+    programs=(
+        [/usr/bin/qemu-system-x86_64]=qemu-system-x86
+        [/usr/share/seabios/bios-256k.bin]=seabios
+        [/usr/share/doc/busybox-static/copyright]=busybox-static
+        [/usr/bin/cpio]=cpio
+        [/bin/kmod]=kmod
+        [/sbin/mdadm]=mdadm
+        [/sbin/dmsetup]=dmsetup
+        [/sbin/ip]=iproute2
+        [/sbin/mkfs.ext4]=e2fsprogs
+        [/usr/bin/ipmitool]=ipmitool
+    )
 fi
 missing=()
 for file in "${!programs[@]}"; do
