@@ -20,6 +20,8 @@ pub struct Context {
     /// Mount points whose devices hold the database's data, logs and redo, which the clause on I/O wait (§3.3) speaks of;
     /// empty for every local file system.
     pub data_mounts: Vec<String>,
+    /// Whether the probe `kmsg` counts what programs wrote to `/dev/kmsg` as if the kernel had: for tests alone.
+    pub kmsg_injected: bool,
     /// The time that probes report and measure with.
     pub clock: Arc<dyn Clock>,
 }
@@ -33,6 +35,7 @@ impl Context {
             filesystem_exclude: Vec::new(),
             diskstats_include: Vec::new(),
             data_mounts: Vec::new(),
+            kmsg_injected: false,
             clock,
         }
     }

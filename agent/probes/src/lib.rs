@@ -1,24 +1,34 @@
 //! The probes of a server: one file per probe over `/proc`, `/sys` and system calls.
 //!
 //! Probe and metric names, labels and values are node_exporter's wherever the same quantity exists there; only what is
-//! ours begins with `wardround_`. Nothing here runs a shell, writes to the host or needs root.
+//! ours begins with `wardround_`. Nothing here runs a shell, writes to the host or needs root, but
+//! for health that the kernel gives to root alone.
 
 #[macro_use]
 mod metric;
 
 mod context;
+mod exec;
 mod field;
+mod sysfs;
 mod tally;
 
 mod cpu;
 mod diskstats;
+mod dmi;
+mod dmmultipath;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
 mod infiniband;
 mod inventory;
+mod ipmi;
+mod kmsg;
 mod loadavg;
+mod mdadm;
 mod meminfo;
 mod netdev;
+mod nvme;
 mod pressure;
 mod processes;
 mod stat;
@@ -47,6 +57,13 @@ const ALL: &[(&str, Make)] = &[
     (processes::NAME, |c| Box::new(processes::Processes::new(c))),
     (filesystem::NAME, |c| Box::new(filesystem::Filesystem::new(c))),
     (inventory::NAME, |c| Box::new(inventory::Inventory::new(c))),
+    (mdadm::NAME, |c| Box::new(mdadm::Mdadm::new(c))),
+    (nvme::NAME, |c| Box::new(nvme::Nvme::new(c))),
+    (ipmi::NAME, |c| Box::new(ipmi::Ipmi::new(c))),
+    (dmmultipath::NAME, |c| Box::new(dmmultipath::Dmmultipath::new(c))),
+    (fibrechannel::NAME, |c| Box::new(fibrechannel::Fibrechannel::new(c))),
+    (dmi::NAME, |c| Box::new(dmi::Dmi::new(c))),
+    (kmsg::NAME, |c| Box::new(kmsg::Kmsg::new(c))),
 ];
 
 /// The names of all probes, in the order in which [`all`] makes them: node_exporter's collector names where there is one.

@@ -22,6 +22,11 @@ impl Tally {
         self.sampled = true;
     }
 
+    /// Whether anything was sampled so far.
+    pub(crate) fn has_samples(&self) -> bool {
+        self.sampled
+    }
+
     /// A line of the file that is being read is not what it should be.
     pub(crate) fn bad_line(&mut self, line: usize, expected: &'static str) {
         if self.lines.len() < MAX_COMPLAINTS {

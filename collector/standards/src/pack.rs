@@ -20,6 +20,7 @@ use std::time::Duration;
 /// The standard's own files, one per section. Adding a section is one line here.
 const HIS: &[PackFile<'static>] = &[
     PackFile { name: "his/2.1-scope.yaml", text: include_str!("../packs/his/2.1-scope.yaml") },
+    PackFile { name: "his/2.1-disks.yaml", text: include_str!("../packs/his/2.1-disks.yaml") },
     PackFile {
         name: "his/2.2-response.yaml",
         text: include_str!("../packs/his/2.2-response.yaml"),

@@ -1,6 +1,7 @@
 //! The probes on whole trees: the project's own, the peer's, broken ones, and the live host.
 
 mod infiniband;
+mod kmsg;
 mod live;
 mod node_exporter;
 mod processes;

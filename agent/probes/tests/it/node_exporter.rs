@@ -31,6 +31,11 @@ const FAMILIES: &[(&str, &[&str], &[&str])] = &[
     ("filefd", &["node_filefd_"], &[]),
     ("processes", &["node_processes_"], &[]),
     ("time", &["node_time_"], &[]),
+    ("mdadm", &["node_md_"], &[]),
+    ("nvme", &["node_nvme_"], &[]),
+    ("dmmultipath", &["node_dmmultipath_"], &[]),
+    ("fibrechannel", &["node_fibrechannel_"], &[]),
+    ("dmi", &["node_dmi_"], &[]),
     // The tree has no /proc/net/dev: the peer asked the kernel of the machine that made the output.
     (
         "netdev",

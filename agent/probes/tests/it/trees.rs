@@ -18,7 +18,7 @@ fn all_probes_on(tree: &str) -> String {
 /// Scenario: every probe on the captured and on the written tree. Guarantees: exactly the golden's series and values.
 #[test]
 fn trees_give_their_goldens() {
-    for tree in ["captured", "infiniband"] {
+    for tree in ["captured", "infiniband", "parts"] {
         let expected = fs::read_to_string(fixture(&format!("{tree}.prom"))).unwrap_or_default();
         let found = all_probes_on(tree);
         let differing =

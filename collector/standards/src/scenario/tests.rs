@@ -8,6 +8,10 @@ const HIS: &[PackFile<'static>] = &[
         text: include_str!("../../packs/his/tests/2.1-scope.yaml"),
     },
     PackFile {
+        name: "his/tests/2.1-disks.yaml",
+        text: include_str!("../../packs/his/tests/2.1-disks.yaml"),
+    },
+    PackFile {
         name: "his/tests/2.2-response.yaml",
         text: include_str!("../../packs/his/tests/2.2-response.yaml"),
     },
