@@ -15,6 +15,7 @@ pub mod books;
 pub mod chance;
 pub mod crew;
 pub mod demo;
+pub mod lab;
 pub mod load;
 pub mod lone;
 pub mod net;

@@ -1,0 +1,92 @@
+//! The hardware laboratory, `make lab`: real faults of real kernel interfaces, each of which opens exactly its incident.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed step ends the test with its words"
+)]
+
+mod faults;
+mod ward;
+
+use faults::{FAULTS, Fault};
+use std::time::Duration;
+use tests::demo::Incident;
+use tests::wait;
+use ward::Ward;
+
+/// For an incident to open or clear: twice the longest window of the faults' rules under the time scale, and slow hosts.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Scenario: the shipped agent in a guest watches soft RoCE ports, an NVMe drive, a RAID, a delayed disk and a management
+/// controller; each is broken through the kernel or the emulator, then mended.
+/// Guarantees: sound hardware opens nothing; each fault opens exactly one incident of its cause, level and subject, nothing
+/// else, and what can be mended is seen as mended.
+#[test]
+fn every_fault_of_hardware_opens_exactly_its_incident() {
+    let mut ward = Ward::open();
+    println!("guest up and sending after {:.1} s", ward.age().as_secs_f64());
+    ward.wait_for_readings();
+    println!("all readings there after {:.1} s", ward.age().as_secs_f64());
+    assert_eq!(ward.incidents(), [], "sound hardware");
+    let mut before = Vec::new();
+    let mut rows = Vec::new();
+    for fault in FAULTS {
+        let start = ward.age();
+        ward.apply(fault.breaks);
+        let opened = wait_for(&mut ward, fault, |incident| incident.condition == "breach");
+        let seen = ward.age() - start;
+        expect_only(fault, &opened, &before, &ward.incidents());
+        let mended = (!fault.mends.is_empty()).then(|| {
+            let start = ward.age();
+            ward.apply(fault.mends);
+            wait_for(&mut ward, fault, |incident| incident.condition == "clear");
+            ward.age() - start
+        });
+        before = expect_only(fault, &opened, &before, &ward.incidents());
+        rows.push(row(fault, seen, mended));
+    }
+    println!("\n{:<24}  {:<24}  level  seconds to incident  to clear  others", "fault", "incident");
+    for row in rows {
+        println!("{row}");
+    }
+    println!("\nlaboratory: {:.0} s", ward.age().as_secs_f64());
+}
+
+fn row(fault: &Fault, seen: Duration, mended: Option<Duration>) -> String {
+    let mended = mended.map_or("-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()));
+    let Fault { name, cause, level, .. } = fault;
+    format!("{name:<24}  {cause:<24}  {level:>5}  {:>19.1}  {mended:>8}  none", seen.as_secs_f64())
+}
+
+/// The fault's incident, once it is as asked.
+fn wait_for(ward: &mut Ward, fault: &Fault, is: impl Fn(&Incident) -> bool) -> Incident {
+    let found = wait::passing(PATIENCE, || {
+        ward.incidents().into_iter().find(|i| fault.is_of(i) && is(i))
+    });
+    found.unwrap_or_else(|| panic!("{}: {:#?}\n{}", fault.name, ward.incidents(), ward.words()))
+}
+
+/// Fails unless the incidents are the earlier ones and this fault's; they are returned.
+fn expect_only(
+    fault: &Fault,
+    opened: &Incident,
+    before: &[Incident],
+    now: &[Incident],
+) -> Vec<Incident> {
+    let Fault { name, level, clause, .. } = fault;
+    assert_eq!((opened.level, opened.clause.as_str()), (*level, *clause), "{name}");
+    assert_eq!(opened.reopened, 0, "{name}: an earlier incident opened again");
+    let ids = |all: &[Incident]| all.iter().map(|i| i.id.clone()).collect::<Vec<_>>();
+    let mut expected = ids(before);
+    if !expected.contains(&opened.id) {
+        expected.push(opened.id.clone());
+    }
+    let (mut found, reopened) = (ids(now), now.iter().filter(|i| i.reopened > 0).count());
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected, "{name}: {now:#?}");
+    assert_eq!(reopened, 0, "{name}: {now:#?}");
+    now.to_vec()
+}

@@ -1,0 +1,101 @@
+//! The guest, its agent, and the collector outside that judges.
+
+use crate::faults::Step;
+use serde::Deserialize;
+use std::time::{Duration, Instant};
+use tests::bedside::Rest;
+use tests::demo::Incident;
+use tests::lab::guest::{Guest, HOST};
+use tests::lab::image::Image;
+use tests::lone::Collector;
+use tests::wait;
+
+/// Windows and `for` run sixty times as fast; limits and counts of samples stay.
+const CONTRACT: &str = "[contract]\ntime_scale = 60\n";
+
+/// Queries that have an answer once everything that will be broken is read and judged.
+const READINGS: [&str; 6] = [
+    "node_infiniband_state_id == 4",
+    "wardround_nvme_critical_warning == 0",
+    "node_md_disks{state=\"active\"} == 2",
+    // Soon enough after the start the window is full, which lets the first round's jump out of it.
+    "rate(node_disk_reads_completed_total[5s]) > 10 and on (device) wardround_data_device_info",
+    "wardround_ipmi_sensor_state{kind=\"power_supply\"} == 0",
+    "wardround_ipmi_sel_entries_total{class=\"power\",severity=\"critical\"} == 0",
+];
+
+/// Reads the database's disk as a database would: a few I/O at a time, past the cache.
+const LOAD: &str = "(while :; do dd if=/data/file of=/dev/null bs=4k count=16 iflag=direct; sleep 0.2; done) >/dev/null 2>&1 &";
+
+pub(crate) struct Ward {
+    start: Instant,
+    guest: Guest,
+    rest: Rest,
+    // Outlives who asks it.
+    _collector: Collector,
+    _dir: tempfile::TempDir,
+}
+
+impl Ward {
+    /// Boots the guest, starts the collector meanwhile, and joins the agent over the guest's network.
+    pub(crate) fn open() -> Self {
+        #[allow(clippy::disallowed_methods, reason = "what the laboratory takes is real time")]
+        let start = Instant::now();
+        let dir = tempfile::Builder::new().prefix("wardround-lab-").tempdir().unwrap();
+        let mut guest = Guest::boot(dir.path(), &Image::make(dir.path()));
+        let collector = Collector::start_with(CONTRACT);
+        let rest = Rest::sign_in(&collector, "lab", "viewer");
+        let (_, port) = collector.agents.rsplit_once(':').unwrap();
+        let token = collector.token("lab", "1h");
+        let failed = guest.run("cat /run/failed 2>/dev/null || true");
+        assert_eq!(failed, "", "{}", guest.console());
+        guest.run(&format!("wardround-agent join --collector {HOST}:{port} --token {token}"));
+        guest.run("wardround-agent run >/run/agent.log 2>&1 &");
+        guest.run(LOAD);
+        Self { start, guest, rest, _collector: collector, _dir: dir }
+    }
+
+    /// How long it has been open.
+    pub(crate) fn age(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Makes or mends a fault.
+    pub(crate) fn apply(&mut self, steps: &[Step]) {
+        for step in steps {
+            match (step, step.line()) {
+                (_, Some(line)) => drop(self.guest.run(&line)),
+                (Step::Set(device, property, value), _) => self.guest.set(device, property, *value),
+                (_, None) => unreachable!("every other step is a line"),
+            }
+        }
+    }
+
+    /// Waits until everything that will be broken is seen to be sound.
+    pub(crate) fn wait_for_readings(&mut self) {
+        for query in READINGS {
+            let found = wait::passing(Duration::from_secs(60), || {
+                let encoded: String = query.bytes().map(|b| format!("%{b:02X}")).collect();
+                let answer = self.rest.get(&format!("/prometheus/api/v1/query?query={encoded}"));
+                (answer["data"]["result"].as_array()?.len() > 0).then_some(())
+            });
+            assert!(found.is_some(), "nothing read for {query}\n{}", self.words());
+        }
+    }
+
+    /// All incidents.
+    pub(crate) fn incidents(&mut self) -> Vec<Incident> {
+        #[derive(Deserialize)]
+        struct Page {
+            incidents: Vec<Incident>,
+        }
+        let page = self.rest.get("/api/v1/incidents?limit=200");
+        serde_json::from_value::<Page>(page).unwrap().incidents
+    }
+
+    /// What the guest and its agent said, for a failure.
+    pub(crate) fn words(&mut self) -> String {
+        let agent = self.guest.run("tail -n 40 /run/agent.log; uptime; dmesg | tail -n 20");
+        format!("{agent}\n{}", self.guest.console())
+    }
+}
