@@ -35,7 +35,7 @@ fn every_fault_of_hardware_opens_exactly_its_incident() {
     for fault in FAULTS {
         let start = ward.age();
         ward.apply(fault.breaks);
-        let opened = wait_for(&mut ward, fault, |incident| incident.condition == "breach");
+        let opened = wait_for(&mut ward, fault, |incident| incident.condition == "breached");
         let seen = ward.age() - start;
         expect_only(fault, &opened, &before, &ward.incidents());
         let mended = (!fault.mends.is_empty()).then(|| {
