@@ -26,6 +26,7 @@ if [ "${1:-test}" = lab ]; then
         [/usr/share/seabios/bios-256k.bin]=seabios
         [/usr/share/doc/busybox-static/copyright]=busybox-static
         [/usr/bin/cpio]=cpio
+        [/usr/bin/strip]=binutils
         [/bin/kmod]=kmod
         [/sbin/mdadm]=mdadm
         [/sbin/dmsetup]=dmsetup

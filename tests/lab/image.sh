@@ -57,6 +57,6 @@ done >"$root/modules.load"
 
 install -m 0755 "$here/init" "$root/init"
 install -m 0644 "$here/agent.toml" "$root/etc/wardround/agent.toml"
-(cd "$root" && find . -print0 | cpio --null --create --format=newc --quiet) >"$result.new"
+(cd "$root" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) >"$result.new"
 mv "$result.new" "$result"
 echo "$kernel/boot/vmlinuz-$release"
