@@ -2,7 +2,8 @@
 //! of the emulated device; nothing is written where the agent reads.
 
 use tests::demo::Incident;
-use tests::lab::{guest, sensors};
+use tests::lab::bmc::Bmc;
+use tests::lab::guest;
 
 /// A fault and the one incident that it must open.
 pub(crate) struct Fault {
@@ -24,11 +25,11 @@ pub(crate) enum Step {
     Run(&'static str),
     /// A property of an emulated device: id, name, value.
     Set(&'static str, &'static str, u8),
-    /// The first power supply fails, as its BMC sees it.
-    SupplyFails,
+    /// Something that happens at the management controller.
+    Bmc(fn(&Bmc)),
 }
 
-use Step::{Run, Set, SupplyFails};
+use Step::{Run, Set};
 
 impl Fault {
     pub(crate) fn is_of(&self, incident: &Incident) -> bool {
@@ -36,17 +37,6 @@ impl Fault {
             incident.subject.get(*label).is_some_and(|found| found == value)
         };
         incident.cause == self.cause && self.subject.iter().all(has)
-    }
-}
-
-impl Step {
-    /// The line of shell that it is, if it is one.
-    pub(crate) fn line(self) -> Option<String> {
-        match self {
-            Run(line) => Some(line.to_owned()),
-            SupplyFails => Some(sensors::supply_fails()),
-            Set(..) => None,
-        }
     }
 }
 
@@ -70,14 +60,21 @@ pub(crate) const FAULTS: &[Fault] = &[
         mends: &[Run("ip link set ib0 up && ip link set ib1 up")],
     },
     Fault {
-        name: "NVMe critical warning",
+        name: "NVMe warning, slow BMC",
         cause: "nvme.critical_warning",
         level: 2,
         clause: "2.1",
         subject: &[("device", "nvme0")],
         // Bit 2: the drive's reliability is degraded (NVMe base specification, SMART log).
-        breaks: &[Set(guest::NVME, "smart_critical_warning", 4)],
-        mends: &[Set(guest::NVME, "smart_critical_warning", 0)],
+        // A slow management controller delays no other reading.
+        breaks: &[
+            Step::Bmc(|bmc| bmc.set_slow(true)),
+            Set(guest::NVME, "smart_critical_warning", 4),
+        ],
+        mends: &[
+            Set(guest::NVME, "smart_critical_warning", 0),
+            Step::Bmc(|bmc| bmc.set_slow(false)),
+        ],
     },
     Fault {
         name: "RAID member failed",
@@ -101,12 +98,22 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "power supply (IPMI)",
-        cause: "ipmi.sel_environment",
+        cause: "ipmi.psu_failed",
+        level: 3,
+        clause: "2.1",
+        subject: &[("sensor", "PSU1 Status")],
+        // The controller logs it too, which is the same fault.
+        breaks: &[Step::Bmc(Bmc::supply_fails)],
+        mends: &[Step::Bmc(Bmc::supply_recovers)],
+    },
+    Fault {
+        name: "memory error (IPMI log)",
+        cause: "ipmi.sel_critical",
         level: 3,
         clause: "2.1",
         subject: &[],
-        breaks: &[SupplyFails],
-        // The entry stays in the log and is news for an hour; that hour is a minute here.
+        breaks: &[Step::Bmc(Bmc::memory_error)],
+        // The entry stays in the log and is news for an hour, which is a minute here.
         mends: &[],
     },
 ];

@@ -62,9 +62,8 @@ fn row(fault: &Fault, seen: Duration, mended: Option<Duration>) -> String {
 
 /// The fault's incident, once it is as asked.
 fn wait_for(ward: &mut Ward, fault: &Fault, is: impl Fn(&Incident) -> bool) -> Incident {
-    let found = wait::passing(PATIENCE, || {
-        ward.incidents().into_iter().find(|i| fault.is_of(i) && is(i))
-    });
+    let found =
+        wait::passing(PATIENCE, || ward.incidents().into_iter().find(|i| fault.is_of(i) && is(i)));
     found.unwrap_or_else(|| panic!("{}: {:#?}\n{}", fault.name, ward.incidents(), ward.words()))
 }
 

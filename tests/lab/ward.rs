@@ -63,10 +63,10 @@ impl Ward {
     /// Makes or mends a fault.
     pub(crate) fn apply(&mut self, steps: &[Step]) {
         for step in steps {
-            match (step, step.line()) {
-                (_, Some(line)) => drop(self.guest.run(&line)),
-                (Step::Set(device, property, value), _) => self.guest.set(device, property, *value),
-                (_, None) => unreachable!("every other step is a line"),
+            match *step {
+                Step::Run(line) => drop(self.guest.run(line)),
+                Step::Set(device, property, value) => self.guest.set(device, property, value),
+                Step::Bmc(act) => act(&self.guest.bmc),
             }
         }
     }

@@ -1,9 +1,9 @@
 //! The guest: a whole machine in an emulator without hardware support, so that it runs wherever the tests run.
 
+use super::bmc::Bmc;
 use super::channel::Channel;
 use super::image::Image;
 use super::monitor::Monitor;
-use super::sensors;
 use crate::wait;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
@@ -30,6 +30,8 @@ pub struct Guest {
     emulator: Child,
     channel: Channel,
     monitor: Monitor,
+    /// Its management controller.
+    pub bmc: Bmc,
 }
 
 impl Guest {
@@ -41,7 +43,6 @@ impl Guest {
         disk(dir, "nvme", NVME_MIB);
         let made = Command::new("/sbin/mkfs.ext4").arg("-q").arg(dir.join("data")).status();
         assert!(made.unwrap().success(), "mkfs.ext4");
-        std::fs::write(dir.join("sensors"), sensors::records()).unwrap();
         let log = File::create(dir.join("emulator.log")).unwrap();
         let mut command = Command::new("qemu-system-x86_64");
         command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -58,7 +59,8 @@ impl Guest {
         };
         let channel = Channel::over(connect("channel"));
         let monitor = Monitor::over(connect("monitor"));
-        Self { dir: dir.to_owned(), emulator, channel, monitor }
+        let bmc = Bmc::over(connect("bmc"));
+        Self { dir: dir.to_owned(), emulator, channel, monitor, bmc }
     }
 
     /// Runs a line of shell in the guest; its output, or a failure with all that the guest said.
@@ -102,7 +104,8 @@ fn machine() -> Vec<String> {
         -device virtio-serial -chardev socket,id=lab,path=channel,server=on,wait=off \
         -device virtserialport,chardev=lab,name=lab \
         -netdev user,id=uplink -device virtio-net-pci,netdev=uplink,mac=52:54:00:00:00:01 \
-        -device ipmi-bmc-sim,id=bmc,sdrfile=sensors -device isa-ipmi-kcs,bmc=bmc,ioport=0xca2";
+        -chardev socket,id=bmc-wire,path=bmc,server=on,wait=off -device ipmi-bmc-extern,id=bmc,chardev=bmc-wire \
+        -device isa-ipmi-kcs,bmc=bmc,ioport=0xca2";
     let mut all: Vec<String> = fixed.split_ascii_whitespace().map(str::to_owned).collect();
     let mut add = |option: &str, value: String| all.extend([option.to_owned(), value]);
     add("-m", MEMORY.to_owned());
