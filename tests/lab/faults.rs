@@ -1,6 +1,7 @@
 //! The faults, in the order in which they are made. All of them go through an interface of the guest's kernel or a property
 //! of the emulated device; nothing is written where the agent reads.
 
+use std::collections::BTreeSet;
 use tests::demo::Incident;
 use tests::lab::bmc::Bmc;
 use tests::lab::guest;
@@ -13,6 +14,8 @@ pub(crate) struct Fault {
     pub(crate) clause: &'static str,
     /// What the incident's subject must hold.
     pub(crate) subject: &'static [(&'static str, &'static str)],
+    /// Rules whose findings say the same fault again and are linked to the incident.
+    pub(crate) links: &'static [&'static str],
     pub(crate) breaks: &'static [Step],
     /// Nothing where time alone mends.
     pub(crate) mends: &'static [Step],
@@ -38,15 +41,44 @@ impl Fault {
         };
         incident.cause == self.cause && self.subject.iter().all(has)
     }
+
+    /// Whether what says the same is linked, and nothing else.
+    pub(crate) fn is_linked(&self, incident: &Incident) -> bool {
+        let linked: BTreeSet<_> = incident.links.iter().map(|link| link.rule.as_str()).collect();
+        linked == self.links.iter().copied().collect()
+    }
 }
 
 pub(crate) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "power supply (IPMI)",
+        cause: "ipmi.psu_failed",
+        level: 3,
+        clause: "2.1",
+        subject: &[("sensor", "PSU1 Status")],
+        // The controller logs it too.
+        links: &["ipmi.sel_environment"],
+        breaks: &[Step::Bmc(Bmc::supply_fails)],
+        mends: &[Step::Bmc(Bmc::supply_recovers)],
+    },
+    Fault {
+        name: "memory error (IPMI log)",
+        cause: "ipmi.sel_critical",
+        level: 3,
+        clause: "2.1",
+        subject: &[],
+        links: &[],
+        breaks: &[Step::Bmc(Bmc::memory_error)],
+        // The entry stays in the log and is news for an hour, which is a minute here.
+        mends: &[],
+    },
     Fault {
         name: "one soft RoCE link down",
         cause: "ib.port_down",
         level: 3,
         clause: "2.1",
         subject: &[("device", "rxe1")],
+        links: &[],
         breaks: &[Run("ip link set ib0 down")],
         mends: &[Run("ip link set ib0 up")],
     },
@@ -56,6 +88,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         level: 2,
         clause: "2.1",
         subject: &[],
+        links: &[],
         breaks: &[Run("ip link set ib0 down && ip link set ib1 down")],
         mends: &[Run("ip link set ib0 up && ip link set ib1 up")],
     },
@@ -65,6 +98,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         level: 2,
         clause: "2.1",
         subject: &[("device", "nvme0")],
+        links: &[],
         // Bit 2: the drive's reliability is degraded (NVMe base specification, SMART log).
         // A slow management controller delays no other reading.
         breaks: &[
@@ -82,6 +116,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         level: 3,
         clause: "2.1",
         subject: &[("device", "md0")],
+        links: &[],
         breaks: &[Run("mdadm /dev/md0 --fail $(cat /run/member)")],
         mends: &[Run(
             "mdadm /dev/md0 --remove $(cat /run/member) && mdadm /dev/md0 --add $(cat /run/member)",
@@ -93,27 +128,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         level: 3,
         clause: "3.3",
         subject: &[("device", "dm-0")],
+        links: &[],
         breaks: &[Run("delay slow")],
         mends: &[Run("delay healthy")],
-    },
-    Fault {
-        name: "power supply (IPMI)",
-        cause: "ipmi.psu_failed",
-        level: 3,
-        clause: "2.1",
-        subject: &[("sensor", "PSU1 Status")],
-        // The controller logs it too, which is the same fault.
-        breaks: &[Step::Bmc(Bmc::supply_fails)],
-        mends: &[Step::Bmc(Bmc::supply_recovers)],
-    },
-    Fault {
-        name: "memory error (IPMI log)",
-        cause: "ipmi.sel_critical",
-        level: 3,
-        clause: "2.1",
-        subject: &[],
-        breaks: &[Step::Bmc(Bmc::memory_error)],
-        // The entry stays in the log and is news for an hour, which is a minute here.
-        mends: &[],
     },
 ];

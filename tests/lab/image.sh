@@ -40,7 +40,7 @@ put /bin/busybox
 for name in sh mount; do
     ln -s busybox "$root/bin/$name"
 done
-for name in ip rdma mdadm dmsetup ipmitool; do
+for name in ip rdma mdadm dmsetup ipmitool perl; do
     put "$(command -v "$name")"
     libraries "$(command -v "$name")"
 done

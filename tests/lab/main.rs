@@ -11,6 +11,7 @@ mod faults;
 mod ward;
 
 use faults::{FAULTS, Fault};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tests::demo::Incident;
 use tests::wait;
@@ -35,7 +36,9 @@ fn every_fault_of_hardware_opens_exactly_its_incident() {
     for fault in FAULTS {
         let start = ward.age();
         ward.apply(fault.breaks);
-        let opened = wait_for(&mut ward, fault, |incident| incident.condition == "breached");
+        let opened = wait_for(&mut ward, fault, |incident| {
+            incident.condition == "breached" && fault.is_linked(incident)
+        });
         let seen = ward.age() - start;
         expect_only(fault, &opened, &before, &ward.incidents());
         let mended = (!fault.mends.is_empty()).then(|| {
@@ -47,6 +50,11 @@ fn every_fault_of_hardware_opens_exactly_its_incident() {
         before = expect_only(fault, &opened, &before, &ward.incidents());
         rows.push(row(fault, seen, mended));
     }
+    // What comes late comes now: entries of a log are news for an hour, which is a minute here, and then all is clear.
+    wait::until("everything to be clear", PATIENCE + PATIENCE, || {
+        ward.incidents().iter().all(|i| i.condition == "clear").then_some(())
+    });
+    expect_same("everything clear", &before, &ward.incidents());
     println!("\n{:<24}  {:<24}  level  seconds to incident  to clear  others", "fault", "incident");
     for row in rows {
         println!("{row}");
@@ -67,7 +75,7 @@ fn wait_for(ward: &mut Ward, fault: &Fault, is: impl Fn(&Incident) -> bool) -> I
     found.unwrap_or_else(|| panic!("{}: {:#?}\n{}", fault.name, ward.incidents(), ward.words()))
 }
 
-/// Fails unless the incidents are the earlier ones and this fault's; they are returned.
+/// The incidents; fails unless they are the earlier ones and this fault's.
 fn expect_only(
     fault: &Fault,
     opened: &Incident,
@@ -76,16 +84,17 @@ fn expect_only(
 ) -> Vec<Incident> {
     let Fault { name, level, clause, .. } = fault;
     assert_eq!((opened.level, opened.clause.as_str()), (*level, *clause), "{name}");
-    assert_eq!(opened.reopened, 0, "{name}: an earlier incident opened again");
-    let ids = |all: &[Incident]| all.iter().map(|i| i.id.clone()).collect::<Vec<_>>();
-    let mut expected = ids(before);
-    if !expected.contains(&opened.id) {
-        expected.push(opened.id.clone());
+    let mut expected = before.to_vec();
+    if expected.iter().all(|i| i.id != opened.id) {
+        expected.push(opened.clone());
     }
-    let (mut found, reopened) = (ids(now), now.iter().filter(|i| i.reopened > 0).count());
-    expected.sort();
-    found.sort();
-    assert_eq!(found, expected, "{name}: {now:#?}");
-    assert_eq!(reopened, 0, "{name}: {now:#?}");
+    expect_same(name, &expected, now);
     now.to_vec()
+}
+
+/// Fails unless these are the same incidents, none of them opened again.
+fn expect_same(when: &str, expected: &[Incident], now: &[Incident]) {
+    let ids = |all: &[Incident]| all.iter().map(|i| i.id.clone()).collect::<BTreeSet<_>>();
+    let reopened = now.iter().any(|i| i.reopened > 0);
+    assert!(ids(now) == ids(expected) && !reopened, "{when}: {now:#?}\nexpected: {expected:#?}");
 }
