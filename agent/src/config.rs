@@ -71,6 +71,11 @@ pub(crate) struct ProbeKeys {
     /// Of `filesystem` only: mount points whose devices hold the database's data, logs and redo, which the clause on I/O
     /// wait speaks of. Default: every local file system.
     pub(crate) data_mounts: Vec<String>,
+    /// Of `processes` only: programs whose processes are watched together, by the name that the kernel knows them by.
+    /// Default: the servers of PostgreSQL, MySQL, MariaDB, Oracle and SQL Server.
+    pub(crate) groups: Option<Vec<String>>,
+    /// Of `kmsg` only, for tests: counts what programs write to `/dev/kmsg` as if the kernel had. Default false.
+    pub(crate) injected: bool,
 }
 
 /// What the disk keeps while the collector cannot be reached. The tightest of the three limits holds.
@@ -105,6 +110,8 @@ impl Default for ProbeKeys {
             exclude: Vec::new(),
             include: Vec::new(),
             data_mounts: Vec::new(),
+            groups: None,
+            injected: false,
         }
     }
 }
@@ -216,6 +223,17 @@ impl ProbeKeys {
         if self.root.is_some() && name != "infiniband" {
             errors.add(format!("{path}.root"), "only the probe infiniband has it");
         }
+        if self.injected && name != "kmsg" {
+            errors.add(format!("{path}.injected"), "only the probe kmsg has it");
+        }
+        if let Some(groups) = &self.groups {
+            let key = format!("{path}.groups");
+            if name != "processes" {
+                errors.add(key, "only the probe processes has it");
+            } else if groups.len() > 16 || groups.iter().any(String::is_empty) {
+                errors.add(key, "write up to 16 names of programs, such as postgres");
+            }
+        }
         if !self.include.is_empty() && name != "diskstats" {
             errors.add(format!("{path}.include"), "only the probe diskstats has it");
         }
@@ -292,6 +310,10 @@ mod tests {
             root = "/srv/fabric"
             [probe.filesystem]
             exclude = ["/mnt/scratch"]
+            [probe.processes]
+            groups = ["postgres", "pgbouncer"]
+            [probe.kmsg]
+            injected = true
             [spool]
             max_bytes = "2GiB"
             max_disk_ratio = 0.1
@@ -326,6 +348,10 @@ mod tests {
             interval = "99ms"
             root = "/x"
             exclude = ["/x"]
+            groups = ["postgres"]
+            injected = true
+            [probe.processes]
+            groups = [""]
             [probe.filesystem]
             exclude = ["scratch"]
             [spool]
@@ -349,9 +375,12 @@ mod tests {
             "collector.address: write HOST:PORT",
             "probe.cpu.interval: write a span",
             "probe.cpu.root: only the probe infiniband",
+            "probe.cpu.injected: only the probe kmsg",
+            "probe.cpu.groups: only the probe processes",
             "probe.cpu.exclude: only the probe filesystem",
             "probe.filesystem.exclude: mount points begin with /",
             "probe.infinibnad: unknown probe; did you mean 'infiniband'?",
+            "probe.processes.groups: write up to 16 names",
             "spool.max_bytes: write at least",
             "spool.max_disk_ratio: write a share",
             "log.level: log level '=='",

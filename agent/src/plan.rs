@@ -35,6 +35,10 @@ pub(crate) fn host_probes(
     context.filesystem_exclude = keys("filesystem").exclude;
     context.diskstats_include = keys("diskstats").include;
     context.data_mounts = keys("filesystem").data_mounts;
+    context.kmsg_injected = keys("kmsg").injected;
+    if let Some(groups) = keys("processes").groups {
+        context.process_groups = groups;
+    }
     let planned = agent_probes::all(&context).into_iter().filter_map(|probe| {
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();
         let keys = keys(name);

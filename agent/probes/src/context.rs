@@ -5,6 +5,9 @@ use shared_model::Clock;
 use std::fmt;
 use std::sync::Arc;
 
+/// The servers of the databases of chapter 2.1; `oracle` takes its background processes (`ora_`) with it.
+const DATABASES: [&str; 5] = ["postgres", "mysqld", "mariadbd", "oracle", "sqlservr"];
+
 /// Where the probes read and what they are told.
 #[derive(Clone)]
 pub struct Context {
@@ -20,6 +23,8 @@ pub struct Context {
     /// Mount points whose devices hold the database's data, logs and redo, which the clause on I/O wait (§3.3) speaks of;
     /// empty for every local file system.
     pub data_mounts: Vec<String>,
+    /// Programs whose processes the probe `processes` watches together, by the name that the kernel knows them by.
+    pub process_groups: Vec<String>,
     /// Whether the probe `kmsg` counts what programs wrote to `/dev/kmsg` as if the kernel had: for tests alone.
     pub kmsg_injected: bool,
     /// The time that probes report and measure with.
@@ -35,6 +40,7 @@ impl Context {
             filesystem_exclude: Vec::new(),
             diskstats_include: Vec::new(),
             data_mounts: Vec::new(),
+            process_groups: DATABASES.map(str::to_owned).to_vec(),
             kmsg_injected: false,
             clock,
         }

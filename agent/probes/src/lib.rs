@@ -20,6 +20,7 @@ mod dmmultipath;
 mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod gpu;
 mod infiniband;
 mod inventory;
 mod ipmi;
@@ -29,9 +30,12 @@ mod mdadm;
 mod meminfo;
 mod netdev;
 mod nvme;
+mod parts;
 mod pressure;
 mod processes;
+mod smart;
 mod stat;
+mod systemd;
 mod time;
 mod uname;
 
@@ -64,6 +68,10 @@ const ALL: &[(&str, Make)] = &[
     (fibrechannel::NAME, |c| Box::new(fibrechannel::Fibrechannel::new(c))),
     (dmi::NAME, |c| Box::new(dmi::Dmi::new(c))),
     (kmsg::NAME, |c| Box::new(kmsg::Kmsg::new(c))),
+    (systemd::NAME, |c| Box::new(systemd::Systemd::new(c))),
+    (smart::NAME, |c| Box::new(smart::Smart::new(c))),
+    (parts::NAME, |c| Box::new(parts::Parts::new(c))),
+    (gpu::NAME, |c| Box::new(gpu::Gpu::new(c))),
 ];
 
 /// The names of all probes, in the order in which [`all`] makes them: node_exporter's collector names where there is one.

@@ -4,6 +4,7 @@
 //! a database node with thousands of backends costs tens of milliseconds: it runs in the slow lane and every 15 s. The
 //! states of single threads would cost ten times that and are not taken.
 
+mod groups;
 mod stat_files;
 
 use crate::context::Context;
@@ -11,6 +12,7 @@ use crate::field;
 use crate::metric::gauge;
 use crate::tally::{self, Tally};
 use agent_probe::{HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
+use groups::Groups;
 use shared_model::{BootTime, Clock, Metric, Unit};
 use stat_files::StatFiles;
 use std::collections::BTreeMap;
@@ -50,8 +52,23 @@ static UNINTERRUPTIBLE: Metric = gauge(
      from the first round that saw it; a process that left the state between two rounds is not noticed.",
     "/proc/PID/stat fields 3 and 22, over rounds",
 );
-static METRICS: &[&Metric] =
-    &[&STATE, &THREADS, &MAX_THREADS, &PIDS, &MAX_PROCESSES, &UNINTERRUPTIBLE];
+static ZOMBIE: Metric = gauge(
+    "wardround_processes_zombie_seconds_max",
+    Unit::Seconds,
+    "For how long the oldest process that has ended and was not waited for (Z) has been seen, 0 without one. Counted from \
+     the first round that saw it.",
+    "/proc/PID/stat fields 3 and 22, over rounds",
+);
+static METRICS: [&Metric; 7 + groups::METRICS.len()] = {
+    let first = [&STATE, &THREADS, &MAX_THREADS, &PIDS, &MAX_PROCESSES, &UNINTERRUPTIBLE, &ZOMBIE];
+    let mut all = [&STATE; 7 + groups::METRICS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < first.len() { first[at] } else { groups::METRICS[at - first.len()] };
+        at += 1;
+    }
+    all
+};
 
 /// More would take longer than the interval; counts of a part would be wrong, so the round fails instead.
 const MAX_SCANNED: usize = 65_536;
@@ -67,6 +84,9 @@ pub(crate) struct Processes {
     pid_max: HostFile,
     /// Processes seen in state D without a break: since when.
     uninterruptible: BTreeMap<Identity, BootTime>,
+    /// The same of state Z.
+    zombies: BTreeMap<Identity, BootTime>,
+    groups: Groups,
 }
 
 /// Process id and start time: ids are used again, the pair is not.
@@ -81,6 +101,8 @@ impl Processes {
             max_threads: HostFile::new(context.root.proc("sys/kernel/threads-max")),
             pid_max: HostFile::new(context.root.proc("sys/kernel/pid_max")),
             uninterruptible: BTreeMap::new(),
+            zombies: BTreeMap::new(),
+            groups: Groups::new(context),
         }
     }
 }
@@ -99,12 +121,12 @@ impl Probe for Processes {
     }
 
     fn metrics(&self) -> &'static [&'static Metric] {
-        METRICS
+        &METRICS
     }
 
     fn read(&mut self, sink: &mut Sink) -> Outcome {
         let mut tally = Tally::default();
-        let census = match census(&mut self.stat_files, &mut tally) {
+        let census = match census(&mut self.stat_files, &mut self.groups, &mut tally) {
             Ok(census) => census,
             Err(error) if error.is_not_found() => return tally::absent(&self.root.proc("")),
             Err(error) => return Outcome::Failed(error),
@@ -134,20 +156,23 @@ impl Probe for Processes {
             }
             tally.end_file(file.path());
         }
-        let longest = self.longest_uninterruptible(&census.uninterruptible);
-        sink.put(&UNINTERRUPTIBLE, &[], longest.as_secs_f64());
+        let now = self.clock.boot();
+        for (metric, since, seen) in [
+            (&UNINTERRUPTIBLE, &mut self.uninterruptible, &census.uninterruptible),
+            (&ZOMBIE, &mut self.zombies, &census.zombies),
+        ] {
+            sink.put(metric, &[], longest(since, seen, now).as_secs_f64());
+        }
+        self.groups.put(sink);
         tally.outcome()
     }
 }
 
-impl Processes {
-    fn longest_uninterruptible(&mut self, seen: &[Identity]) -> Duration {
-        let now = self.clock.boot();
-        let since = |who: &Identity| (*who, self.uninterruptible.get(who).copied().unwrap_or(now));
-        self.uninterruptible = seen.iter().map(since).collect();
-        let spans = self.uninterruptible.values().map(|since| now.since(*since));
-        spans.max().unwrap_or_default()
-    }
+/// Keeps since when each of `seen` is known, and says for how long the oldest is.
+fn longest(known: &mut BTreeMap<Identity, BootTime>, seen: &[Identity], now: BootTime) -> Duration {
+    let since = |who: &Identity| (*who, known.get(who).copied().unwrap_or(now));
+    *known = seen.iter().map(since).collect();
+    known.values().map(|since| now.since(*since)).max().unwrap_or_default()
 }
 
 #[derive(Default)]
@@ -156,9 +181,15 @@ struct Census {
     threads: u64,
     states: [u32; STATES.len()],
     uninterruptible: Vec<Identity>,
+    zombies: Vec<Identity>,
 }
 
-fn census(files: &mut StatFiles, tally: &mut Tally) -> Result<Census, ProbeError> {
+fn census(
+    files: &mut StatFiles,
+    groups: &mut Groups,
+    tally: &mut Tally,
+) -> Result<Census, ProbeError> {
+    groups.begin();
     let folder = files.folder().to_owned();
     let mut census = Census::default();
     let mut scanned = 0;
@@ -168,7 +199,10 @@ fn census(files: &mut StatFiles, tally: &mut Tally) -> Result<Census, ProbeError
         }
         scanned += 1;
         match line.map(parse) {
-            Ok(Some(process)) => census.count(pid, &process),
+            Ok(Some(process)) => {
+                census.count(pid, &process);
+                groups.take((pid, process.start_ticks), &process);
+            }
             Ok(None) => {
                 tally.bad_line(1, "PID (NAME) STATE and numbers");
                 tally.end_file(&stat_path(&folder, pid));
@@ -194,27 +228,43 @@ impl Census {
         if let Some(count) = self.states.get_mut(process.state) {
             *count += 1;
         }
-        if STATES.get(process.state) == Some(&b'D') {
-            self.uninterruptible.push((pid, process.start_ticks));
+        let identity = (pid, process.start_ticks);
+        match STATES.get(process.state) {
+            Some(b'D') => self.uninterruptible.push(identity),
+            Some(b'Z') => self.zombies.push(identity),
+            _ => {}
         }
     }
 }
 
-struct Process {
+struct Process<'a> {
+    name: &'a [u8],
     /// Index into [`STATES`].
     state: usize,
     threads: u64,
     start_ticks: u64,
+    /// In user and kernel mode.
+    cpu_ticks: u64,
+    resident_pages: u64,
 }
 
-/// Fields 3 (state), 20 (threads) and 22 (start) behind the name, which may hold blanks and brackets (proc(5)).
-fn parse(line: &[u8]) -> Option<Process> {
+/// Fields 3 (state), 14 and 15 (CPU time), 20 (threads), 22 (start) and 24 (memory) behind the name, which may hold blanks
+/// and brackets (proc(5)).
+fn parse(line: &[u8]) -> Option<Process<'_>> {
+    let before_name = line.iter().position(|b| *b == b'(')?;
     let after_name = line.iter().rposition(|b| *b == b')')?;
     let mut words = field::words(line.get(after_name + 1..)?);
     let [state] = words.next()? else { return None };
+    let user = field::number(words.nth(10)?)?;
+    let system = field::number(words.next()?)?;
+    let threads = field::number(words.nth(4)?)?;
+    let start_ticks = field::number(words.nth(1)?)?;
     Some(Process {
+        name: line.get(before_name + 1..after_name)?,
         state: STATES.iter().position(|known| known == state)?,
-        threads: field::number(words.nth(16)?)?,
-        start_ticks: field::number(words.nth(1)?)?,
+        threads,
+        start_ticks,
+        cpu_ticks: user.saturating_add(system),
+        resident_pages: words.nth(1).and_then(field::number).unwrap_or(0),
     })
 }

@@ -1,8 +1,7 @@
 //! Records of `/dev/kmsg` one after the other, never waiting for one.
 
 use agent_probe::HostRoot;
-use rustix::fs::{OFlags, SeekFrom};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -52,7 +51,7 @@ impl Reader {
         self.buffer.resize(RECORD_BYTES, 0);
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(open(&self.path, &mut self.buffer)?),
+            None => self.file.insert(open(&self.path)?),
         };
         for _ in 0..MAX_OVERRUNS {
             match file.read(&mut self.buffer) {
@@ -86,24 +85,10 @@ impl Reader {
     }
 }
 
-/// Opens the log at its first record. Where the records since boot are no longer complete it is opened at its end: counts
-/// of a part would fall at the agent's next start and look like new events.
-fn open(path: &Path, buffer: &mut [u8]) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK.bits();
-    let flags = i32::try_from(flags).map_err(io::Error::other)?;
-    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let is_complete = match file.read(buffer) {
-        Ok(length) => {
-            let first = buffer.get(..length).and_then(super::record::parse);
-            first.is_some_and(|record| record.sequence == 0)
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
-        Err(error) => return Err(error),
-    };
-    let start = if is_complete { SeekFrom::Start(0) } else { SeekFrom::End(0) };
-    rustix::fs::seek(&file, start).map_err(|errno: Errno| io::Error::from(errno))?;
-    Ok(file)
+/// Opens the log at its first record.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// The records of a file; lines that begin with a blank belong to the record before.

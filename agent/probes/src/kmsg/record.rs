@@ -11,6 +11,8 @@ pub(super) struct Record<'a> {
     /// Facility 0; what programs write has another one.
     pub(super) is_of_kernel: bool,
     pub(super) sequence: u64,
+    /// Since boot.
+    pub(super) micros: u64,
     /// The first line; control characters are escaped in it.
     pub(super) text: &'a [u8],
 }
@@ -22,13 +24,14 @@ pub(super) fn parse(record: &[u8]) -> Option<Record<'_>> {
     let mut parts = head.split(|b| *b == b',');
     let priority = field::number(parts.next()?)?;
     let sequence = field::number(parts.next()?)?;
-    field::number(parts.next()?)?;
+    let micros = field::number(parts.next()?)?;
     parts.next()?;
     let end = behind.iter().position(|b| *b == b'\n').unwrap_or(behind.len());
     Some(Record {
         level: u8::try_from(priority % 8).ok()?,
         is_of_kernel: priority < 8,
         sequence,
+        micros,
         text: behind.get(..end)?,
     })
 }
@@ -47,6 +50,7 @@ mod tests {
             level: 3,
             is_of_kernel: true,
             sequence: 7,
+            micros: 1_234_567,
             text: b"EXT4-fs error (device sda1): bad",
         };
         assert_eq!(parse(kernel), Some(expected));

@@ -32,6 +32,8 @@ const _: () = assert!(size_of::<Command>() == 72, "as the kernel's");
 /// `NVME_IOCTL_ADMIN_CMD`.
 const ADMIN_COMMAND: Opcode = opcode::read_write::<Command>(b'N', 0x41);
 
+const _: () = assert!(ADMIN_COMMAND == 0xc048_4e41, "as the kernel's");
+
 const GET_LOG_PAGE: u8 = 0x02;
 const HEALTH: u32 = 0x02;
 const ALL_NAMESPACES: u32 = u32::MAX;
@@ -62,4 +64,19 @@ pub(super) fn health_log(path: &Path) -> io::Result<[u8; BYTES]> {
     // 512 bytes that live and are not touched otherwise until the call returns. A device that is not NVMe answers ENOTTY.
     unsafe { ioctl::ioctl(&file, update) }?;
     Ok(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a device that is no NVMe controller, and none at all. Guarantees: the kernel refuses the one, and both are
+    /// errors.
+    #[test]
+    fn other_devices_are_refused() {
+        let other = health_log(Path::new("/dev/null")).expect_err("no controller");
+        assert_eq!(other.raw_os_error(), Some(rustix::io::Errno::NOTTY.raw_os_error()), "{other}");
+        let none = health_log(Path::new("/dev/no-such-device")).expect_err("no device");
+        assert_eq!(none.kind(), io::ErrorKind::NotFound);
+    }
 }

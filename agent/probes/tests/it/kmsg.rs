@@ -57,3 +57,21 @@ fn lost_and_damaged_records_are_told() {
     let (_, samples) = round(&mut *again, &mut sink);
     assert_eq!(events(&samples, "ext4_error", "critical"), Some(3.0), "counted anew");
 }
+
+/// Scenario: messages of two hours, in an order of time. Guarantees: only those of the last hour count as recent, all count
+/// in total.
+#[test]
+fn old_messages_are_not_recent() {
+    let tree = copy("parts");
+    let minutes = |minute: u64| minute * 60_000_000;
+    let text: String = [0, 59, 60, 61, 120]
+        .into_iter()
+        .enumerate()
+        .map(|(number, at)| format!("3,{number},{},-;EXT4-fs error (device a): x\n", minutes(at)))
+        .collect();
+    fs::write(tree.path().join("dev/kmsg"), text).expect("a file");
+    let (_, samples) = first_round(tree.path(), "kmsg");
+    assert_eq!(events(&samples, "ext4_error", "critical"), Some(5.0));
+    let recent = "wardround_kernel_log_recent_events{class=\"ext4_error\",severity=\"critical\"}";
+    assert_eq!(value(&samples, recent), Some(2.0));
+}

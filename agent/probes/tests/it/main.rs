@@ -4,6 +4,7 @@ mod infiniband;
 mod kmsg;
 mod live;
 mod node_exporter;
+mod parts;
 mod processes;
 mod robustness;
 mod round;

@@ -41,6 +41,11 @@ const FILES: &[(&str, &str, &str)] = &[
     ("fibrechannel", "parts", "sys/class/fc_host/host4/statistics/rx_words"),
     ("dmi", "parts", "sys/class/dmi/id/product_name"),
     ("kmsg", "parts", "dev/kmsg"),
+    ("systemd", "parts", "programs/systemctl-list-units"),
+    ("systemd", "parts", "programs/systemctl-show"),
+    ("smart", "parts", "programs/smartctl-scan"),
+    ("smart", "parts", "programs/smartctl-dev-sda"),
+    ("parts", "parts", "proc/cpuinfo"),
 ];
 
 /// Scenario: a tree with nothing in it, and one with the folders only. Guarantees: every probe is absent and says why;
