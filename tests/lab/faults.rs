@@ -19,6 +19,18 @@ pub(crate) struct Fault {
     pub(crate) breaks: &'static [Step],
     /// Nothing where time alone mends.
     pub(crate) mends: &'static [Step],
+    pub(crate) ends: Ends,
+}
+
+/// When its incident can be settled.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Ends {
+    /// As soon as it is mended.
+    AtOnce,
+    /// When the entry in the controller's log is no news any more: an hour after it, which is a minute here.
+    WithTheNews,
+    /// Not in this laboratory's time: the agent itself counts an hour of messages, which no contract shortens.
+    Later,
 }
 
 /// One step of making or mending it.
@@ -60,6 +72,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         links: &["ipmi.sel_environment"],
         breaks: &[Step::Bmc(Bmc::supply_fails)],
         mends: &[Step::Bmc(Bmc::supply_recovers)],
+        ends: Ends::WithTheNews,
     },
     Fault {
         name: "memory error (IPMI log)",
@@ -69,8 +82,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         subject: &[],
         links: &[],
         breaks: &[Step::Bmc(Bmc::memory_error)],
-        // The entry stays in the log and is news for an hour, which is a minute here.
         mends: &[],
+        ends: Ends::WithTheNews,
     },
     Fault {
         name: "one soft RoCE link down",
@@ -81,6 +94,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         links: &[],
         breaks: &[Run("ip link set ib0 down")],
         mends: &[Run("ip link set ib0 up")],
+        ends: Ends::AtOnce,
     },
     Fault {
         name: "all soft RoCE links down",
@@ -91,6 +105,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         links: &[],
         breaks: &[Run("ip link set ib0 down && ip link set ib1 down")],
         mends: &[Run("ip link set ib0 up && ip link set ib1 up")],
+        ends: Ends::AtOnce,
     },
     Fault {
         name: "NVMe warning, slow BMC",
@@ -109,6 +124,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Set(guest::NVME, "smart_critical_warning", 0),
             Step::Bmc(|bmc| bmc.set_slow(false)),
         ],
+        ends: Ends::AtOnce,
     },
     Fault {
         name: "RAID member failed",
@@ -121,6 +137,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         mends: &[Run(
             "mdadm /dev/md0 --remove $(cat /run/member) && mdadm /dev/md0 --add $(cat /run/member)",
         )],
+        ends: Ends::AtOnce,
     },
     Fault {
         name: "20 ms per I/O (dm-delay)",
@@ -131,5 +148,21 @@ pub(crate) const FAULTS: &[Fault] = &[
         links: &[],
         breaks: &[Run("delay slow")],
         mends: &[Run("delay healthy")],
+        ends: Ends::AtOnce,
+    },
+    Fault {
+        name: "disk with I/O errors",
+        cause: "kernel.io_error",
+        level: 2,
+        clause: "2.1",
+        subject: &[],
+        links: &[],
+        // Read through the cache, as programs do: the kernel itself says so in its log.
+        breaks: &[Run(
+            "dmsetup create bad --noudevsync --table '0 2048 error' && dmsetup mknodes bad \
+             && ! dd if=/dev/mapper/bad of=/dev/null bs=4k count=1",
+        )],
+        mends: &[],
+        ends: Ends::Later,
     },
 ];

@@ -2,6 +2,7 @@
 
 use crate::faults::Step;
 use serde::Deserialize;
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tests::bedside::Rest;
 use tests::demo::Incident;
@@ -44,7 +45,7 @@ impl Ward {
         let dir = tempfile::Builder::new().prefix("wardround-lab-").tempdir().unwrap();
         let mut guest = Guest::boot(dir.path(), &Image::make(dir.path()));
         let collector = Collector::start_with(CONTRACT);
-        let rest = Rest::sign_in(&collector, "lab", "viewer");
+        let rest = Rest::sign_in(&collector, "lab", "engineer");
         let (_, port) = collector.agents.rsplit_once(':').unwrap();
         let token = collector.token("lab", "1h");
         let failed = guest.run("cat /run/failed 2>/dev/null || true");
@@ -91,6 +92,25 @@ impl Ward {
         }
         let page = self.rest.get("/api/v1/incidents?limit=200");
         serde_json::from_value::<Page>(page).unwrap().incidents
+    }
+
+    /// What the person on duty does with an incident whose fault is mended: respond, state the fix, have it verified.
+    pub(crate) fn settle(&mut self, id: &str, fault: &str) {
+        let path = format!("/api/v1/incidents/{id}");
+        self.rest.post(&format!("{path}/acknowledge"), &json!({}));
+        let verified = wait::passing(Duration::from_secs(30), || {
+            match self.rest.get(&path)["state"].as_str()? {
+                "acknowledged" => {
+                    drop(self.rest.post(&format!("{path}/resolve"), &json!({ "fix": fault })))
+                }
+                // A check that is not clear yet falls back to acknowledged.
+                "resolved" => drop(self.rest.post(&format!("{path}/verify"), &json!({}))),
+                "watching" => return Some(()),
+                _ => {}
+            }
+            None
+        });
+        assert!(verified.is_some(), "{fault}: {:#}", self.rest.get(&path));
     }
 
     /// What the guest and its agent said, for a failure.

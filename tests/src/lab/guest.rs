@@ -113,7 +113,12 @@ fn machine() -> Vec<String> {
     // Two cards on a wire of their own, for soft RoCE.
     for at in 1..=2 {
         add("-netdev", format!("hubport,id=ib{at},hubid=1"));
-        add("-device", format!("virtio-net-pci,netdev=ib{at},mac=52:54:00:00:00:1{at}"));
+        add(
+            "-device",
+            format!(
+                "virtio-net-pci,netdev=ib{at},mac=52:54:00:00:00:1{at},speed=10000,duplex=full"
+            ),
+        );
     }
     for (name, _) in DISKS {
         add("-drive", format!("file={name},if=none,id={name},format=raw"));
