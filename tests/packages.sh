@@ -33,6 +33,7 @@ if [ "${1:-test}" = lab ]; then
         [/sbin/ip]=iproute2
         [/sbin/mkfs.ext4]=e2fsprogs
         [/usr/bin/ipmitool]=ipmitool
+        [/usr/bin/setpriv]=util-linux
     )
 fi
 missing=()

@@ -2,7 +2,7 @@
 
 use crate::faults::Step;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tests::bedside::Rest;
 use tests::demo::Incident;
@@ -19,7 +19,7 @@ const READINGS: [&str; 6] = [
     "node_infiniband_state_id == 4",
     "wardround_nvme_critical_warning == 0",
     "node_md_disks{state=\"active\"} == 2",
-    // Soon enough after the start the window is full, which lets the first round's jump out of it.
+    // A full window of the load, so that the sound disk is judged as well.
     "rate(node_disk_reads_completed_total[5s]) > 10 and on (device) wardround_data_device_info",
     "wardround_ipmi_sensor_state{kind=\"power_supply\"} == 0",
     "wardround_ipmi_sel_entries_total{class=\"power\",severity=\"critical\"} == 0",
@@ -78,7 +78,7 @@ impl Ward {
             let found = wait::passing(Duration::from_secs(60), || {
                 let encoded: String = query.bytes().map(|b| format!("%{b:02X}")).collect();
                 let answer = self.rest.get(&format!("/prometheus/api/v1/query?query={encoded}"));
-                (answer["data"]["result"].as_array()?.len() > 0).then_some(())
+                (!answer["data"]["result"].as_array()?.is_empty()).then_some(())
             });
             assert!(found.is_some(), "nothing read for {query}\n{}", self.words());
         }
@@ -97,20 +97,22 @@ impl Ward {
     /// What the person on duty does with an incident whose fault is mended: respond, state the fix, have it verified.
     pub(crate) fn settle(&mut self, id: &str, fault: &str) {
         let path = format!("/api/v1/incidents/{id}");
-        self.rest.post(&format!("{path}/acknowledge"), &json!({}));
+        self.act(&path, "acknowledge", &json!({}));
         let verified = wait::passing(Duration::from_secs(30), || {
             match self.rest.get(&path)["state"].as_str()? {
-                "acknowledged" => {
-                    drop(self.rest.post(&format!("{path}/resolve"), &json!({ "fix": fault })))
-                }
-                // A check that is not clear yet falls back to acknowledged.
-                "resolved" => drop(self.rest.post(&format!("{path}/verify"), &json!({}))),
                 "watching" => return Some(()),
+                "acknowledged" => self.act(&path, "resolve", &json!({ "fix": fault })),
+                // When its check is not clear on newer samples it falls back to acknowledged.
+                "resolved" => self.act(&path, "verify", &json!({})),
                 _ => {}
             }
             None
         });
         assert!(verified.is_some(), "{fault}: {:#}", self.rest.get(&path));
+    }
+
+    fn act(&mut self, path: &str, verb: &str, body: &Value) {
+        self.rest.post(&format!("{path}/{verb}"), body);
     }
 
     /// What the guest and its agent said, for a failure.
