@@ -165,4 +165,20 @@ pub(crate) const FAULTS: &[Fault] = &[
         mends: &[],
         ends: Ends::Later,
     },
+    // The last: for a minute a read of the database's disk gets no answer, and the laboratory looks at all other readings.
+    Fault {
+        name: "disk that never answers",
+        cause: "os.uninterruptible",
+        level: 3,
+        clause: "3.1",
+        subject: &[],
+        links: &[],
+        breaks: &[
+            Run("kill $(cat /run/load)"),
+            Run("dmsetup suspend --noudevsync --nolockfs --noflush data"),
+            Run("dd if=/data/file of=/dev/null bs=4k count=1 iflag=direct >/dev/null 2>&1 &"),
+        ],
+        mends: &[Run("dmsetup resume --noudevsync data")],
+        ends: Ends::AtOnce,
+    },
 ];

@@ -23,10 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What the laboratory may take, without packages and build: nobody runs what takes longer.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Scenario: the shipped agent in a guest watches soft RoCE ports, an NVMe drive, a RAID, a delayed disk and a management
-/// controller; each is broken through the kernel or the emulator, then mended.
+/// Scenario: the shipped agent in a guest watches soft RoCE ports, an NVMe drive, a RAID, disks and a management controller;
+/// each is broken through the kernel or the emulator, then mended.
 /// Guarantees: sound hardware opens nothing; each fault opens exactly one incident of its cause, level and subject, nothing
-/// else, and what can be mended is seen as mended and settled through REST, all within three minutes.
+/// else, and what can be mended is seen as mended and settled through REST, all within three minutes. Neither a slow
+/// controller nor a disk that never answers delays the other probes.
 #[test]
 fn every_fault_of_hardware_opens_exactly_its_incident() {
     let mut ward = Ward::open();
@@ -43,6 +44,10 @@ fn every_fault_of_hardware_opens_exactly_its_incident() {
             incident.condition == "breached" && fault.is_linked(incident)
         });
         let seen = ward.age() - start;
+        // What takes a minute to judge leaves a minute of all other readings to look at.
+        if seen > Duration::from_secs(60) {
+            ward.expect_all_probes_on_time();
+        }
         expect_only(fault, &opened, &before, &ward.incidents());
         let mended = (!fault.mends.is_empty()).then(|| {
             let start = ward.age();

@@ -26,7 +26,7 @@ const READINGS: [&str; 6] = [
 ];
 
 /// Reads the database's disk as a database would: a few I/O at a time, past the cache.
-const LOAD: &str = "(while :; do dd if=/data/file of=/dev/null bs=4k count=16 iflag=direct; sleep 0.2; done) >/dev/null 2>&1 &";
+const LOAD: &str = "(while :; do dd if=/data/file of=/dev/null bs=4k count=16 iflag=direct; sleep 0.2; done) >/dev/null 2>&1 & echo $! >/run/load";
 
 pub(crate) struct Ward {
     start: Instant,
@@ -75,13 +75,27 @@ impl Ward {
     /// Waits until everything that will be broken is seen to be sound.
     pub(crate) fn wait_for_readings(&mut self) {
         for query in READINGS {
-            let found = wait::passing(Duration::from_secs(60), || {
-                let encoded: String = query.bytes().map(|b| format!("%{b:02X}")).collect();
-                let answer = self.rest.get(&format!("/prometheus/api/v1/query?query={encoded}"));
-                (!answer["data"]["result"].as_array()?.is_empty()).then_some(())
-            });
-            assert!(found.is_some(), "nothing read for {query}\n{}", self.words());
+            let found = wait::passes(Duration::from_secs(60), || self.has(query));
+            assert!(found, "nothing read for {query}\n{}", self.words());
         }
+    }
+
+    /// Fails unless every probe gave its readings, round by round, during the last minute.
+    pub(crate) fn expect_all_probes_on_time(&mut self) {
+        // Some rounds' room for a busy host, which delays the whole guest.
+        assert!(self.has("count_over_time(node_load1[60s]) > 50"), "{}", self.words());
+        let failed = "min_over_time(wardround_probe_success[60s]) == 0";
+        assert!(!self.has(failed), "{:#}\n{}", self.query(failed), self.words());
+    }
+
+    /// Whether a query has an answer.
+    fn has(&mut self, query: &str) -> bool {
+        self.query(query).as_array().is_some_and(|series| !series.is_empty())
+    }
+
+    fn query(&mut self, query: &str) -> Value {
+        let encoded: String = query.bytes().map(|b| format!("%{b:02X}")).collect();
+        self.rest.get(&format!("/prometheus/api/v1/query?query={encoded}"))["data"]["result"].take()
     }
 
     /// All incidents.
