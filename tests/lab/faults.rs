@@ -165,20 +165,22 @@ pub(crate) const FAULTS: &[Fault] = &[
         mends: &[],
         ends: Ends::Later,
     },
-    // The last: for a minute a read of the database's disk gets no answer, and the laboratory looks at all other readings.
-    Fault {
-        name: "disk that never answers",
-        cause: "os.uninterruptible",
-        level: 3,
-        clause: "3.1",
-        subject: &[],
-        links: &[],
-        breaks: &[
-            Run("kill $(cat /run/load)"),
-            Run("dmsetup suspend --noudevsync --nolockfs --noflush data"),
-            Run("dd if=/data/file of=/dev/null bs=4k count=1 iflag=direct >/dev/null 2>&1 &"),
-        ],
-        mends: &[Run("dmsetup resume --noudevsync data")],
-        ends: Ends::AtOnce,
-    },
 ];
+
+/// Lasts while all others are made: it is judged after a minute, and must delay no other reading.
+pub(crate) const BEHIND: Fault = Fault {
+    name: "disk that never answers",
+    cause: "os.uninterruptible",
+    level: 3,
+    clause: "3.1",
+    subject: &[],
+    links: &[],
+    // A suspended device holds whoever reads it, as a dead path does.
+    breaks: &[
+        Run("dmsetup create dead --noudevsync --table '0 2048 linear /dev/nvme0n1 0'"),
+        Run("dmsetup mknodes dead && dmsetup suspend --noudevsync --nolockfs --noflush dead"),
+        Run("dd if=/dev/mapper/dead of=/dev/null bs=4k count=1 iflag=direct >/dev/null 2>&1 &"),
+    ],
+    mends: &[Run("dmsetup resume --noudevsync dead")],
+    ends: Ends::AtOnce,
+};

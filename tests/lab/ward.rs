@@ -3,6 +3,7 @@
 use crate::faults::Step;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tests::bedside::Rest;
 use tests::demo::Incident;
@@ -26,12 +27,13 @@ const READINGS: [&str; 6] = [
 ];
 
 /// Reads the database's disk as a database would: a few I/O at a time, past the cache.
-const LOAD: &str = "(while :; do dd if=/data/file of=/dev/null bs=4k count=16 iflag=direct; sleep 0.2; done) >/dev/null 2>&1 & echo $! >/run/load";
+const LOAD: &str = "(while :; do dd if=/data/file of=/dev/null bs=4k count=16 iflag=direct; sleep 0.2; done) >/dev/null 2>&1 &";
 
 pub(crate) struct Ward {
     start: Instant,
     guest: Guest,
     rest: Rest,
+    first_seen: BTreeMap<String, Duration>,
     // Outlives who asks it.
     _collector: Collector,
     _dir: tempfile::TempDir,
@@ -53,7 +55,7 @@ impl Ward {
         guest.run(&format!("wardround-agent join --collector {HOST}:{port} --token {token}"));
         guest.run("wardround-agent run >/run/agent.log 2>&1 &");
         guest.run(LOAD);
-        Self { start, guest, rest, _collector: collector, _dir: dir }
+        Self { start, guest, rest, first_seen: BTreeMap::new(), _collector: collector, _dir: dir }
     }
 
     /// How long it has been open.
@@ -105,7 +107,17 @@ impl Ward {
             incidents: Vec<Incident>,
         }
         let page = self.rest.get("/api/v1/incidents?limit=200");
-        serde_json::from_value::<Page>(page).unwrap().incidents
+        let Page { incidents } = serde_json::from_value(page).unwrap();
+        let now = self.age();
+        for incident in &incidents {
+            self.first_seen.entry(incident.id.clone()).or_insert(now);
+        }
+        incidents
+    }
+
+    /// At what age of the laboratory an incident was there first.
+    pub(crate) fn first_seen(&self, incident: &Incident) -> Duration {
+        self.first_seen[&incident.id]
     }
 
     /// What the person on duty does with an incident whose fault is mended: respond, state the fix, have it verified.
