@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-fault demo-heal demo-down test test-long lint bench
+.PHONY: help demo demo-fault demo-heal demo-down test test-long lab lint bench
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ test: ## all tests that every change must pass
 
 test-long: ## many kills and long runs, besides
 	@tests/run.sh long
+
+lab: ## real faults of disks, links and a management controller, in a guest with its own kernel
+	@tests/lab.sh
 
 lint: ## formatting, lints, licences
 	@tests/lint.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Arguments: what for (test, bench).
+# Installs the Debian packages that are missing. Arguments: what for (test, bench, lab).
 set -euo pipefail
 
 declare -A programs=(
@@ -29,6 +29,23 @@ declare -A programs=(
 if [ "${1:-test}" = bench ]; then
     programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter
     programs[/usr/bin/victoria-metrics]=victoria-metrics
+fi
+if [ "${1:-test}" = lab ]; then
+    # What runs in the guest is copied from here; the guest's kernel is fetched by the laboratory and never installed.
+    programs=(
+        [/usr/bin/qemu-system-x86_64]=qemu-system-x86
+        [/usr/share/seabios/bios-256k.bin]=seabios
+        [/usr/share/doc/busybox-static/copyright]=busybox-static
+        [/usr/bin/cpio]=cpio
+        [/usr/bin/strip]=binutils
+        [/bin/kmod]=kmod
+        [/sbin/mdadm]=mdadm
+        [/sbin/dmsetup]=dmsetup
+        [/sbin/ip]=iproute2
+        [/sbin/mkfs.ext4]=e2fsprogs
+        [/usr/bin/ipmitool]=ipmitool
+        [/usr/bin/setpriv]=util-linux
+    )
 fi
 missing=()
 for file in "${!programs[@]}"; do

@@ -7,6 +7,7 @@ cd -P "$(dirname "$0")/.."
 command -v cargo >/dev/null || { echo "Rust is missing: install rustup and a toolchain of at least 1.95 (https://rustup.rs)" >&2; exit 1; }
 command -v node >/dev/null || { echo "Node.js is missing: install version 18 or later" >&2; exit 1; }
 tests/packages.sh test
+[ "${1:-short}" = long ] && tests/packages.sh lab
 
 export WARDROUND_TESTS=${1:-short}
 times=()
@@ -27,7 +28,10 @@ timed "build" cargo build --workspace --all-targets --locked "${features[@]}"
 programs=$(cargo test --workspace --no-run --locked "${features[@]}" --message-format=json 2>/dev/null | node -e '
     for (const line of require("fs").readFileSync(0, "utf8").split("\n").filter(Boolean)) {
         const built = JSON.parse(line);
-        if (built.executable && built.profile?.test) console.log(`${require("path").dirname(built.manifest_path)}\t${built.executable}`);
+        if (!built.executable || !built.profile?.test) continue;
+        // The hardware laboratory is a suite of its own, which only the long form runs.
+        const folder = require("path").dirname(built.manifest_path);
+        console.log(`${built.target.name === "lab" ? `${folder}/lab` : folder}\t${built.executable}`);
     }')
 suite() { # crate's folder, arguments...
     local folder=$1 status=0 ran=0
@@ -46,6 +50,7 @@ for crate in $(sed -n 's/^    "\(.*\)",$/\1/p' Cargo.toml); do
 done
 # Whole daemons with real faults judge the machine's own load: one after the other.
 timed "tests" suite tests --test-threads=1 --nocapture
+[ "$WARDROUND_TESTS" = long ] && timed "tests/lab" suite tests/lab --nocapture
 
 printf '\ntime per suite:\n'
 printf '%s\n' "${times[@]}"

@@ -16,6 +16,7 @@ pub mod ceph;
 pub mod chance;
 pub mod crew;
 pub mod demo;
+pub mod lab;
 pub mod load;
 pub mod lone;
 pub mod net;

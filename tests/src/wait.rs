@@ -15,6 +15,16 @@ pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>)
     }
 }
 
+/// Asks again and again until there is an answer; none when `limit` passed without one.
+pub fn passing<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let mut answer = None;
+    passes(limit, || {
+        answer = ask();
+        answer.is_some()
+    });
+    answer
+}
+
 /// Whether `ask` comes true within `limit`; for what may happen or not and is only noted.
 pub fn passes(limit: Duration, mut ask: impl FnMut() -> bool) -> bool {
     #[allow(clippy::disallowed_methods, reason = "a test's own patience is real time")]

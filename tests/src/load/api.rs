@@ -107,6 +107,12 @@ impl Api {
     async fn text(&mut self, path: &str) -> Result<Bytes> {
         self.connect_again().await?;
         let headers = [("authorization", self.bearer.as_str())];
+        let answer = self.http.call(Method::GET, path, &headers, Bytes::new()).await;
+        if answer.is_ok() || !self.http.is_closed() {
+            return answer;
+        }
+        // The server closed the idle connection, which showed only now.
+        self.http = Http::tls(self.address, &self.ca_pem).await?;
         self.http.call(Method::GET, path, &headers, Bytes::new()).await
     }
 }
