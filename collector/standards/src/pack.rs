@@ -35,6 +35,7 @@ const HIS: &[PackFile<'static>] = &[
         name: "his/3.1-daily-inspection.yaml",
         text: include_str!("../packs/his/3.1-daily-inspection.yaml"),
     },
+    PackFile { name: "his/3.1-storage.yaml", text: include_str!("../packs/his/3.1-storage.yaml") },
     PackFile {
         name: "his/3.3-performance.yaml",
         text: include_str!("../packs/his/3.3-performance.yaml"),

@@ -266,8 +266,7 @@ fn damage(
 /// Two rounds of every probe and file, with that file holding what `content` makes of it: no panic, and the outcome
 /// fits the samples.
 fn check(content: impl Fn(&[u8]) -> Vec<u8>) {
-    let copies =
-        ["captured", "infiniband", "server", "parts"].map(|name| (name, copy(name)));
+    let copies = ["captured", "infiniband", "server", "parts"].map(|name| (name, copy(name)));
     for (name, tree, file) in FILES {
         let (_, tree) = copies.iter().find(|(known, _)| known == tree).expect("a tree");
         let path = tree.path().join(file);

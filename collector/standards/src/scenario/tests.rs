@@ -32,6 +32,10 @@ const HIS: &[PackFile<'static>] = &[
         text: include_str!("../../packs/his/tests/3.1-daily-inspection.yaml"),
     },
     PackFile {
+        name: "his/tests/3.1-storage.yaml",
+        text: include_str!("../../packs/his/tests/3.1-storage.yaml"),
+    },
+    PackFile {
         name: "his/tests/3.3-performance.yaml",
         text: include_str!("../../packs/his/tests/3.3-performance.yaml"),
     },
