@@ -31,6 +31,7 @@ measure agent --default-intervals --windows 3 --window-seconds 30
 measure ingest --nodes 50 --series 300 --rounds 240 --turns 4 "${replay[@]}"
 measure latency --nodes 50 --series 300 --seconds 60 "${replay[@]}"
 measure breach --trials 60
+measure events --trials 60
 
 echo
 awk -F '\t' '

@@ -17,6 +17,7 @@ use record::Record;
 use shared_model::{Clock, Metric, Unit};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,6 +155,10 @@ impl Probe for Kmsg {
         }
         self.put(sink);
         Outcome::with_complaints(complaints)
+    }
+
+    fn wake(&self) -> Option<BorrowedFd<'_>> {
+        self.reader.fd()
     }
 }
 

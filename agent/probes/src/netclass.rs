@@ -5,9 +5,11 @@
 
 use crate::attribute::{Reader, Round, Row, hexadecimal, number, number_or_none};
 use crate::context::Context;
+use crate::link_events::LinkEvents;
 use crate::metric::{counter, gauge, info};
 use agent_probe::{Lane, Outcome, Probe, ProbeSpec, Sink};
 use shared_model::{Metric, Unit};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,11 +75,19 @@ fn speed(text: &[u8]) -> Result<Option<f64>, &'static str> {
 pub(crate) struct Netclass {
     class: PathBuf,
     reader: Reader,
+    is_live: bool,
+    /// A lost carrier is told by the kernel at once. Opened at the first round.
+    events: Option<LinkEvents>,
 }
 
 impl Netclass {
     pub(crate) fn new(context: &Context) -> Self {
-        Self { class: context.root.sys("class/net"), reader: Reader::default() }
+        Self {
+            class: context.root.sys("class/net"),
+            reader: Reader::default(),
+            is_live: context.root.is_live(),
+            events: None,
+        }
     }
 }
 
@@ -97,6 +107,12 @@ impl Probe for Netclass {
     }
 
     fn read(&mut self, sink: &mut Sink) -> Outcome {
+        // Before the files, so that what changes while they are read wakes again.
+        match &self.events {
+            Some(events) => events.drain(),
+            None if self.is_live => self.events = LinkEvents::open(),
+            None => {}
+        }
         let mut round = Round::new(&mut self.reader, sink);
         for name in round.names(&self.class, MAX_DEVICES) {
             let folder = self.class.join(&*name);
@@ -106,6 +122,10 @@ impl Probe for Netclass {
             }
         }
         round.end(&self.class)
+    }
+
+    fn wake(&self) -> Option<BorrowedFd<'_>> {
+        self.events.as_ref().map(AsFd::as_fd)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tests::load::agent_cost::Intervals;
 use tests::load::ingest::Size;
 use tests::load::report::Row;
-use tests::load::{agent_cost, breach, ingest, latency};
+use tests::load::{agent_cost, breach, events, ingest, latency};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures the agent and the collector beside node_exporter, Prometheus and VictoriaMetrics, all on loopback
@@ -80,6 +80,15 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Time from what the kernel tells by itself (lost carrier, lost port, log) to the incident
+    Events {
+        /// Cables that are pulled, and ports that go down
+        #[arg(long, default_value_t = 40)]
+        trials: usize,
+        /// Seed of the random moments
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> Result<()> {
@@ -130,6 +139,9 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>> {
         }
         Command::Breach { trials, seed } => {
             breach::measure(&arguments.binaries, *trials, *seed, &dir).await
+        }
+        Command::Events { trials, seed } => {
+            events::measure(&arguments.binaries, *trials, *seed, &dir).await
         }
     };
     if arguments.keep {

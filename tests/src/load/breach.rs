@@ -41,16 +41,17 @@ const SEEN_WITHIN: Duration = Duration::from_secs(20);
 /// The promise: seconds at the 95th percentile, the rule's own wait not counted.
 const P95_MAX_S: f64 = 1.3;
 
-type Seen = BTreeMap<String, Timestamp>;
+/// When each fault was made, or its incident first seen.
+pub(super) type Seen = BTreeMap<String, Timestamp>;
 
 #[derive(Deserialize)]
-struct Page {
-    incidents: Vec<Incident>,
+pub(super) struct Page {
+    pub(super) incidents: Vec<Incident>,
 }
 
 #[derive(Deserialize)]
-struct Incident {
-    subject: BTreeMap<String, String>,
+pub(super) struct Incident {
+    pub(super) subject: BTreeMap<String, String>,
     clocks: Clocks,
 }
 
@@ -265,6 +266,6 @@ fn rows(broken: &Seen, ours: &Seen, theirs: &Seen, incidents: &[Incident]) -> Re
 }
 
 /// Signed, because clocks of different processes are compared.
-fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+pub(super) fn seconds(from: Timestamp, to: Timestamp) -> f64 {
     (to.as_micros() - from.as_micros()) as f64 / 1e6
 }

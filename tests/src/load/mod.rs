@@ -8,6 +8,7 @@ pub mod api;
 pub mod breach;
 pub mod capture;
 pub mod cpu;
+pub mod events;
 pub mod fabric;
 pub mod fleet;
 pub mod http;
