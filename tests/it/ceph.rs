@@ -10,23 +10,6 @@ use tests::wait;
 const TIME_SCALE: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Probes that the test does not need.
-const OFF: [&str; 13] = [
-    "cpu",
-    "meminfo",
-    "loadavg",
-    "pressure",
-    "diskstats",
-    "filesystem",
-    "netdev",
-    "processes",
-    "stat",
-    "filefd",
-    "uname",
-    "inventory",
-    "infiniband",
-];
-
 /// A cluster, one or more agents that each read all of it, a collector and a person at it.
 struct Ward {
     rest: Rest,
@@ -46,7 +29,7 @@ impl Ward {
         let contract = format!("[contract]\ntime_scale = {time_scale}\n[log]\nlevel = \"warn\"\n");
         let collector = Collector::start_with(&contract);
         let rest = Rest::sign_in(&collector, "zhang", "engineer");
-        let off = OFF.map(|probe| format!("[probe.{probe}]\nenabled = false\n")).concat();
+        let off = tests::probes::off_but(&["time"]);
         let config = format!("{off}{}", ceph.agent_config());
         let agents = nodes.iter();
         let agents = agents.map(|node| Agent::start(&collector, node, &config, dir.path()));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 use tests::bedside::{Agent, Rest};
 use tests::lone::Collector;
+use tests::probes::off_but;
 use tests::simulation::Simulation;
 use tests::wait;
 
@@ -40,7 +41,8 @@ Hca	2 "h2"		# "db2 mlx5_0"
 "#;
 
 /// The simulator says of every port that it could do more than any cable of it does.
-const READER: &str = "[probe.fabric]\ninterval = \"1s\"\nexpected_width = 4\nexpected_speed = \"EDR\"\n[probe.infiniband]\nenabled = false\n";
+const READER: &str =
+    "[probe.fabric]\ninterval = \"1s\"\nexpected_width = 4\nexpected_speed = \"EDR\"\n";
 
 /// The incidents of InfiniBand as `cause node device port`.
 fn incidents(rest: &mut Rest) -> BTreeSet<String> {
@@ -122,10 +124,16 @@ fn faults_of_a_fabric_are_one_incident_each() {
     await_active(&tree);
     let collector = Collector::start();
     let mut rest = Rest::sign_in(&collector, "zhang", "engineer");
-    let local = format!("[probe.infiniband]\nroot = {tree:?}\n");
+    let local = format!("[probe.infiniband]\nroot = {tree:?}\n{}", off_but(&["infiniband"]));
     let _local = Agent::start(&collector, "db1", &local, dir.path());
     let environment = simulation.environment("h2");
-    let _reader = Agent::start_under(&collector, "db2", READER, dir.path(), environment);
+    let _reader = Agent::start_under(
+        &collector,
+        "db2",
+        &format!("{READER}{}", off_but(&[])),
+        dir.path(),
+        environment,
+    );
     for metric in ["wardround_fabric_nodes", "node_infiniband_port_errors_received_total"] {
         await_rounds(&mut rest, metric, 5.0);
     }

@@ -200,3 +200,14 @@ fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
     }
     found
 }
+
+/// Scenario: the probes of an agent and those that the demonstration names. Guarantees: it names each, so that none reads this
+/// machine's own faults into it unasked.
+#[test]
+fn the_demonstration_knows_every_probe() {
+    let script = repository().join("deploy/demo/lab/daemons.mjs");
+    let script = std::fs::read_to_string(script).unwrap();
+    for name in agent_probes::NAMES {
+        assert!(script.contains(&format!("\"{name}\"")), "{name} is in no list of daemons.mjs");
+    }
+}

@@ -28,7 +28,15 @@ pub(crate) fn webhook(name: &str, address: &str, more: &str, dir: &Path) -> Stri
 
 /// An agent whose only probe reads `fabric`.
 pub(crate) fn agent(collector: &Collector, root: &Path, dir: &Path) -> Agent {
-    Agent::start(collector, "db1", &format!("[probe.infiniband]\nroot = {root:?}\n"), dir)
+    Agent::start(
+        collector,
+        "db1",
+        &format!(
+            "[probe.infiniband]\nroot = {root:?}\n{}",
+            tests::probes::off_but(&["infiniband"])
+        ),
+        dir,
+    )
 }
 
 /// Waits until no delivery of the incident is pending; all of them.

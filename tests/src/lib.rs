@@ -20,6 +20,7 @@ pub mod lab;
 pub mod load;
 pub mod lone;
 pub mod net;
+pub mod probes;
 pub mod simulation;
 pub mod sink;
 pub mod site;

@@ -122,8 +122,8 @@ impl Site {
         let root = self.dir.path().join(format!("{name}-root"));
         write_tree(&root);
         set_port(&root, true);
-        let off = PROBES_OFF.iter().map(|probe| format!("[probe.{probe}]\nenabled = false\n"));
-        let off: String = off.collect();
+        // Only the InfiniBand and the time are read: what a test of sessions and clocks needs.
+        let off = crate::probes::off_but(&["infiniband", "time"]);
         let text = format!(
             "data_dir = {data:?}\n[collector]\naddress = \"{}\"\n[probe.infiniband]\nroot = {root:?}\n{off}",
             self.agents_port
@@ -225,22 +225,6 @@ impl Drop for Site {
         }
     }
 }
-
-/// Only the InfiniBand and the time are read: what a test of sessions and clocks needs.
-const PROBES_OFF: [&str; 12] = [
-    "cpu",
-    "meminfo",
-    "loadavg",
-    "pressure",
-    "diskstats",
-    "filesystem",
-    "netdev",
-    "processes",
-    "stat",
-    "filefd",
-    "uname",
-    "inventory",
-];
 
 fn configure(dir: &Path, agents: &str, api: &str, more: &str) {
     let data = dir.join("collector");

@@ -70,12 +70,12 @@ database = "his"
 `;
   const server = servers
     ? `[probe.infiniband]\nroot = "${ibRoot}"\n[probe.filesystem]\ninterval = "1s"\ndata_mounts = ["${dataMount}"]\n[probe.diskstats]\ninclude = ["${path.basename(loop)}"]\n`
-    : SERVER_PROBES.map((probe) => `[probe.${probe}]\nenabled = false\n`).join("");
+    : off(SERVER_PROBES);
   mkdirSync(path.join(DIR, name), { recursive: true });
   writeFileSync(config(name), `data_dir = "${DIR}/${name}"
 [collector]
 address = "${agentsAddress}"
-${server}${instance(ports.primary)}${instance(ports.standby)}[[core_service]]
+${server}${off(OTHER_PROBES)}${instance(ports.primary)}${instance(ports.standby)}[[core_service]]
 name = "registration"
 host = "127.0.0.1"
 port = ${ports.primary}
@@ -93,4 +93,10 @@ export function startAgent(bin, name) {
   return start(name, path.join(bin, "wardround-agent"), ["--config", config(name), "run"]);
 }
 
+const off = (probes) => probes.map((probe) => `[probe.${probe}]\nenabled = false\n`).join("");
+
+// What the faults of the demonstration are seen by.
 const SERVER_PROBES = ["cpu", "meminfo", "loadavg", "pressure", "diskstats", "filesystem", "netdev", "processes", "stat", "filefd", "uname", "time", "inventory", "infiniband"];
+
+// What else an agent reads: faults of this machine itself are no part of the demonstration.
+const OTHER_PROBES = ["netstat", "sockstat", "softnet", "vmstat", "schedstat", "bonding", "conntrack", "kernel_hung", "timex", "meminfo_numa", "edac", "arp", "netclass", "hwmon", "thermal_zone", "cpufreq", "cpu_info", "pcidevice", "watchdog", "mdadm", "nvme", "ipmi", "dmmultipath", "fibrechannel", "dmi", "kmsg", "systemd", "smart", "parts", "gpu"];

@@ -94,17 +94,9 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
         anyhow::Ok(())
     };
     timeout(KNOWN_WITHIN, known).await.context("not everything was known within 30 s")??;
-    // What an earlier run wrote within the last hour is no news.
-    let mut fresh = Vec::new();
-    for (class, message) in MESSAGES {
-        let query = format!("wardround_kernel_log_recent_events{{class=\"{class}\"}}>0");
-        if !has_result(&mut api, &query).await? {
-            fresh.push((class, message));
-        }
-    }
+    let fresh = fresh_messages(&mut api).await?;
     let mut random = Random::new(seed);
     let mut rows = Vec::new();
-    let pull = |at: usize| cables.get(at).map_or(Ok(()), Cable::pull);
     rows.push(
         signal(
             &collector,
@@ -115,8 +107,9 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
             trials,
             &mut random,
             |at| {
-                pull(at)?;
-                Ok(cables.get(at).map(|cable| cable.card.clone()).unwrap_or_default())
+                let cable = cables.get(at).context("a cable")?;
+                cable.pull()?;
+                Ok(cable.card.clone())
             },
         )
         .await?,
@@ -155,6 +148,18 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
     collector.process.check()?;
     agent.check()?;
     Ok(rows)
+}
+
+/// Those of which none was written within the last hour, such as by an earlier run.
+async fn fresh_messages(api: &mut Api) -> Result<Vec<(&'static str, &'static str)>> {
+    let mut fresh = Vec::new();
+    for (class, message) in MESSAGES {
+        let query = format!("wardround_kernel_log_recent_events{{class=\"{class}\"}}>0");
+        if !has_result(api, &query).await? {
+            fresh.push((class, message));
+        }
+    }
+    Ok(fresh)
 }
 
 async fn all_known(api: &mut Api, fabric: &Fabric, cables: &[Cable]) -> Result<bool> {
