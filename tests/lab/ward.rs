@@ -16,12 +16,13 @@ use tests::wait;
 const CONTRACT: &str = "[contract]\ntime_scale = 60\n";
 
 /// Queries that have an answer once everything that will be broken is read and judged.
-const READINGS: [&str; 6] = [
+const READINGS: [&str; 7] = [
     "node_infiniband_state_id == 4",
     "wardround_nvme_critical_warning == 0",
     "node_md_disks{state=\"active\"} == 2",
     // A full window of the load, so that the sound disk is judged as well.
     "rate(node_disk_reads_completed_total[5s]) > 10 and on (device) wardround_data_device_info",
+    "rate(node_disk_read_time_seconds_total[5s]) / rate(node_disk_reads_completed_total[5s]) < 0.003 and on (device) wardround_data_device_info",
     "wardround_ipmi_sensor_state{kind=\"power_supply\"} == 0",
     "wardround_ipmi_sel_entries_total{class=\"power\",severity=\"critical\"} == 0",
 ];
