@@ -1,6 +1,7 @@
 //! A collector alone, without databases: for what concerns joining and configuration only.
 
 use crate::load::api::Api;
+use crate::probes::off_but;
 use crate::{binaries, wait};
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
@@ -185,7 +186,8 @@ fn listening(data: &Path, child: &mut Child) -> (String, String) {
 pub fn join(agents: &str, token: &str, data: &Path) -> Result<(), String> {
     std::fs::create_dir_all(data).unwrap();
     let config = data.join("agent.toml");
-    std::fs::write(&config, format!("data_dir = {data:?}\n")).unwrap();
+    let off = off_but(&["cpu", "meminfo", "loadavg", "time", "uname", "infiniband"]);
+    std::fs::write(&config, format!("data_dir = {data:?}\n{off}")).unwrap();
     let mut command = Command::new(binaries::folder().join("wardround-agent"));
     command.arg("--config").arg(&config).args(["join", "--collector", agents, "--token", token]);
     let output = command.output().unwrap();
