@@ -458,18 +458,8 @@ mod tests {
             interval = "99ms"
             root = "/x"
             exclude = ["/x"]
-            groups = ["postgres"]
-            injected = true
-            [probe.processes]
-            groups = [""]
             [probe.filesystem]
             exclude = ["scratch"]
-            device = "umad0"
-            [probe.fabric]
-            device = "../mem"
-            name = ""
-            expected_width = 3
-            expected_speed = "edr"
             [spool]
             max_bytes = "15MiB"
             max_disk_ratio = 1.1
@@ -503,17 +493,9 @@ mod tests {
             "collector.address: write HOST:PORT",
             "probe.cpu.interval: write a span",
             "probe.cpu.root: only the probe infiniband",
-            "probe.cpu.injected: only the probe kmsg",
-            "probe.cpu.groups: only the probe processes",
             "probe.cpu.exclude: only the probe filesystem",
-            "probe.fabric.device: write a file of /dev/infiniband",
-            "probe.fabric.name: write up to 63",
-            "probe.fabric.expected_width: write 1, 2, 4",
-            "probe.fabric.expected_speed: write SDR",
-            "probe.filesystem.device: only the probe fabric has it",
             "probe.filesystem.exclude: mount points begin with /",
             "probe.infinibnad: unknown probe; did you mean 'infiniband'?",
-            "probe.processes.groups: write up to 16 names",
             "spool.max_bytes: write at least",
             "spool.max_disk_ratio: write a share",
             "log.level: log level '=='",
@@ -526,6 +508,41 @@ mod tests {
             "scrape[1].name: is used twice",
             "document[0].mapping: /nonexistent/array.toml",
             "ceph[0].fsid: write what",
+        ];
+        assert_eq!(found.len(), begins.len(), "{found:#?}");
+        for (fault, begin) in found.iter().zip(begins) {
+            assert!(fault.starts_with(begin), "{fault} for {begin}");
+        }
+    }
+
+    /// Scenario: keys of one probe written for another, and values that say nothing. Guarantees: each is told with what to write.
+    #[test]
+    fn keys_of_one_probe_are_of_no_other() {
+        let found = faults(
+            r#"
+            [probe.cpu]
+            groups = ["postgres"]
+            injected = true
+            [probe.filesystem]
+            device = "umad0"
+            [probe.processes]
+            groups = [""]
+            [probe.fabric]
+            device = "../mem"
+            name = ""
+            expected_width = 3
+            expected_speed = "edr"
+            "#,
+        );
+        let begins = [
+            "probe.cpu.injected: only the probe kmsg",
+            "probe.cpu.groups: only the probe processes",
+            "probe.fabric.device: write a file of /dev/infiniband",
+            "probe.fabric.name: write up to 63",
+            "probe.fabric.expected_width: write 1, 2, 4",
+            "probe.fabric.expected_speed: write SDR",
+            "probe.filesystem.device: only the probe fabric has it",
+            "probe.processes.groups: write up to 16 names",
         ];
         assert_eq!(found.len(), begins.len(), "{found:#?}");
         for (fault, begin) in found.iter().zip(begins) {

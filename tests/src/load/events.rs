@@ -96,54 +96,30 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
     timeout(KNOWN_WITHIN, known).await.context("not everything was known within 30 s")??;
     let fresh = fresh_messages(&mut api).await?;
     let mut random = Random::new(seed);
-    let mut rows = Vec::new();
-    rows.push(
-        signal(
-            &collector,
-            &mut api,
-            "network card",
-            "net.link_down",
-            "device",
-            trials,
-            &mut random,
-            |at| {
-                let cable = cables.get(at).context("a cable")?;
-                cable.pull()?;
-                Ok(cable.card.clone())
-            },
-        )
-        .await?,
-    );
     let bell = cables.last().context("one cable is left")?;
-    rows.push(
-        signal(
-            &collector,
-            &mut api,
-            "InfiniBand port",
-            "ib.port_down",
-            "device",
-            trials,
-            &mut random,
-            |at| {
-                fabric.break_link(at)?;
-                // The network link that goes with a port: its change is what the kernel tells.
-                ip(&["link", "set", &bell.card, if at % 2 == 0 { "down" } else { "up" }])?;
-                Ok(Fabric::device_name(at))
-            },
-        )
-        .await?,
-    );
-    let count = fresh.len();
-    if count > 0 {
-        rows.push(
-            signal(&collector, &mut api, "kernel log", "", "class", count, &mut random, |at| {
-                let (class, message) = fresh.get(at).context("a message")?;
-                std::fs::write("/dev/kmsg", format!("<3>{message}"))
-                    .context("write to /dev/kmsg")?;
-                Ok((*class).to_owned())
-            })
-            .await?,
-        );
+    let pull = |at: usize| {
+        let cable = cables.get(at).context("a cable")?;
+        cable.pull()?;
+        Ok(cable.card.clone())
+    };
+    let break_link = |at: usize| {
+        fabric.break_link(at)?;
+        // The network link that goes with a port: its change is what the kernel tells.
+        ip(&["link", "set", &bell.card, if at.is_multiple_of(2) { "down" } else { "up" }])?;
+        Ok(Fabric::device_name(at))
+    };
+    let log = |at: usize| {
+        let (class, message) = fresh.get(at).context("a message")?;
+        std::fs::write("/dev/kmsg", format!("<3>{message}")).context("write to /dev/kmsg")?;
+        Ok((*class).to_owned())
+    };
+    let card = Signal { what: "network card", cause: "net.link_down", label: "device", trials };
+    let port = Signal { what: "InfiniBand port", cause: "ib.port_down", label: "device", trials };
+    let kernel = Signal { what: "kernel log", cause: "", label: "class", trials: fresh.len() };
+    let mut rows = vec![card.measure(&collector, &mut api, &mut random, pull).await?];
+    rows.push(port.measure(&collector, &mut api, &mut random, break_link).await?);
+    if kernel.trials > 0 {
+        rows.push(kernel.measure(&collector, &mut api, &mut random, log).await?);
     }
     collector.process.check()?;
     agent.check()?;
@@ -177,54 +153,62 @@ async fn has_result(api: &mut Api, query: &str) -> Result<bool> {
     Ok(answer.pointer("/data/result/0").is_some())
 }
 
-/// Makes `trials` faults by `make`, which answers the value of `label` by which the incident is known; `cause` is its rule, empty for
-/// any.
-#[allow(clippy::too_many_arguments, reason = "one call for each signal, all of it its own")]
-async fn signal(
-    collector: &Collector,
-    api: &mut Api,
-    what: &str,
-    cause: &str,
-    label: &str,
+/// A kind of fault and the incident that it makes.
+struct Signal {
+    what: &'static str,
+    /// The incident's rule; empty for any.
+    cause: &'static str,
+    /// The label by whose value an incident is known as a fault's.
+    label: &'static str,
     trials: usize,
-    random: &mut Random,
-    mut make: impl FnMut(usize) -> Result<String>,
-) -> Result<Row> {
-    let mut seen = Seen::new();
-    let faults = async {
-        let mut made = Seen::new();
-        for at in 0..trials {
-            let pause = PAUSE_MS.0 + random.below(PAUSE_MS.1 - PAUSE_MS.0);
-            sleep(Duration::from_millis(pause)).await;
-            let now = SystemClock.wall();
-            made.insert(make(at)?, now);
+}
+
+impl Signal {
+    /// Makes the faults by `make`, which answers the value of the label.
+    async fn measure(
+        &self,
+        collector: &Collector,
+        api: &mut Api,
+        random: &mut Random,
+        mut make: impl FnMut(usize) -> Result<String>,
+    ) -> Result<Row> {
+        let Self { what, cause, label, trials } = *self;
+        let mut seen = Seen::new();
+        let faults = async {
+            let mut made = Seen::new();
+            for at in 0..trials {
+                let pause = PAUSE_MS.0 + random.below(PAUSE_MS.1 - PAUSE_MS.0);
+                sleep(Duration::from_millis(pause)).await;
+                let now = SystemClock.wall();
+                made.insert(make(at)?, now);
+            }
+            sleep(SEEN_WITHIN).await;
+            anyhow::Ok(made)
+        };
+        let filter = if cause.is_empty() { String::new() } else { format!("cause={cause}&") };
+        let path = format!("/api/v1/incidents?{filter}limit=12");
+        let made = tokio::select! {
+            made = faults => made?,
+            error = watch(api, &path, label, &mut seen) => bail!("watching the collector: {error:#}"),
+        };
+        // The question under way when the last fault was over was given up, and its connection with it.
+        *api = collector.reader().await?;
+        let mut taken = Vec::new();
+        for (fault, at) in &made {
+            let seen =
+                seen.get(fault).with_context(|| format!("{what} {fault}: no incident was seen"))?;
+            taken.push(seconds(*at, *seen));
         }
-        sleep(SEEN_WITHIN).await;
-        anyhow::Ok(made)
-    };
-    let filter = if cause.is_empty() { String::new() } else { format!("cause={cause}&") };
-    let path = format!("/api/v1/incidents?{filter}limit=12");
-    let made = tokio::select! {
-        made = faults => made?,
-        error = watch(api, &path, label, &mut seen) => bail!("watching the collector: {error:#}"),
-    };
-    // The question under way when the last fault was over was given up, and its connection with it.
-    *api = collector.reader().await?;
-    let mut taken = Vec::new();
-    for (fault, at) in &made {
-        let seen =
-            seen.get(fault).with_context(|| format!("{what} {fault}: no incident was seen"))?;
-        taken.push(seconds(*at, *seen));
+        let at = |q: f64| percentile(&taken, q).context("nothing was measured");
+        let p99 = at(0.99)?;
+        Ok(Row {
+            quantity: format!("{what}'s event to incident, s: p50 / p99 / max of {trials}"),
+            ours: format!("{:.3} / {p99:.3} / {:.3}", at(0.5)?, at(1.0)?),
+            peer: "-".to_owned(),
+            ratio: "until seen in the API; the rule's three readings included".to_owned(),
+            mark: Some((format!("p99 <= {P99_MAX_S}"), p99 <= P99_MAX_S)),
+        })
     }
-    let at = |q: f64| percentile(&taken, q).context("nothing was measured");
-    let p99 = at(0.99)?;
-    Ok(Row {
-        quantity: format!("{what}'s event to incident, s: p50 / p99 / max of {trials}"),
-        ours: format!("{:.3} / {p99:.3} / {:.3}", at(0.5)?, at(1.0)?),
-        peer: "-".to_owned(),
-        ratio: "until seen in the API; the rule's three readings included".to_owned(),
-        mark: Some((format!("p99 <= {P99_MAX_S}"), p99 <= P99_MAX_S)),
-    })
 }
 
 /// Notes when each incident is first seen; ends only by an error.
