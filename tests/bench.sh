@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the daemons beside their peers on this machine and prints one table. Takes about ten minutes after the build.
+# Measures the daemons beside their peers on this machine and prints one table. Takes about half an hour after the build.
 # Each measurement alone, with other sizes: `target/release/wardround-load --help`. WARDROUND_RECORDING names a recording whose values are replayed (see tests/src/load/capture.rs).
 # Ends with an error only when something could not be measured: a missed promise is a result.
 set -euo pipefail
@@ -16,21 +16,27 @@ rows=$(mktemp /tmp/wardround-rows-XXXXXX)
 trap 'rm -f "$rows"' EXIT
 failed=0
 commands=()
+within=()
 
 measure() { # subcommand, options...
-    local command=("$folder/wardround-load" --binaries "$folder" "$@")
+    local command=("${within[@]}" "$folder/wardround-load" --binaries "$folder" "$@")
     commands+=("${command[*]}   (load average before: $(cut -d' ' -f1-3 /proc/loadavg))")
     echo "measuring: $*" >&2
     # The program stops what it started when it is told to end, so it may be told.
-    timeout --signal=TERM --kill-after=60 300 "${command[@]}" >>"$rows" || { echo "could not be measured: $*" >&2; failed=1; }
+    timeout --signal=TERM --kill-after=60 1200 "${command[@]}" >>"$rows" || { echo "could not be measured: $*" >&2; failed=1; }
 }
 
 printf 'quantity\twardround\tpeer\tpromise\t\tratio, notes\n' >"$rows"
 measure agent --windows 5 --window-seconds 30
 measure agent --default-intervals --windows 3 --window-seconds 30
+measure growth
+measure databases
 measure ingest --nodes 50 --series 300 --rounds 240 --turns 4 "${replay[@]}"
 measure latency --nodes 50 --series 300 --seconds 60 "${replay[@]}"
 measure breach --trials 60
+# What was written to the kernel's log within the last hour has its incident at once. Here the clock since boot is 59 minutes ahead,
+# so that an earlier run's messages are older than that.
+within=(unshare --time --boottime 3540)
 measure events --trials 60
 
 echo
@@ -42,6 +48,6 @@ echo
 printf '%s\n' "${commands[@]}"
 echo "Medians [smallest..largest] of the windows or turns. CPU is the kernel's account of the process (schedstat, or utime + stime), never wall time."
 echo "Wire bytes are those that pass a counting TCP proxy, TLS included, without the headers of TCP and IP; of a scrape, the answer with its HTTP headers."
-echo "Peers: $(dpkg-query -W -f '${Package} ${Version}, ' prometheus prometheus-node-exporter victoria-metrics | sed 's/, $//')"
+echo "Peers: $(dpkg-query -W -f '${Package} ${Version}, ' prometheus prometheus-node-exporter prometheus-postgres-exporter prometheus-mysqld-exporter victoria-metrics postgresql-15 mariadb-server | sed 's/, $//')"
 echo "Machine: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), Linux $(uname -r), load average after $(cut -d' ' -f1-3 /proc/loadavg)"
 exit $failed

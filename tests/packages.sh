@@ -22,6 +22,7 @@ declare -A programs=(
     [/usr/bin/ceph]=ceph-common
     [/usr/share/ceph/mgr/prometheus/module.py]=ceph-mgr-modules-core
     [/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1]=faketime
+    [/usr/sbin/mariadbd]=mariadb-server
     [/usr/bin/curl]=curl
     [/usr/lib/python3/dist-packages/grpc/__init__.py]=python3-grpcio
     [/usr/lib/python3/dist-packages/google/protobuf/__init__.py]=python3-protobuf
@@ -29,6 +30,8 @@ declare -A programs=(
 if [ "${1:-test}" = bench ]; then
     programs[/usr/bin/prometheus-node-exporter]=prometheus-node-exporter
     programs[/usr/bin/victoria-metrics]=victoria-metrics
+    programs[/usr/bin/prometheus-postgres-exporter]=prometheus-postgres-exporter
+    programs[/usr/bin/prometheus-mysqld-exporter]=prometheus-mysqld-exporter
 fi
 if [ "${1:-test}" = lab ]; then
     # What runs in the guest is copied from here; the guest's kernel is fetched by the laboratory and never installed.

@@ -1,7 +1,7 @@
 //! Turns what probes put into their sinks into numbered series, sets and batches.
 //!
-//! Numbers go on where the spool's catalog ends and are never given twice. A sink whose layout stays the same costs one
-//! pass over its values and no allocation.
+//! Numbers go on where the spool's catalog ends. They begin anew when most of them are worn out and nothing is to be sent. A sink
+//! whose layout stays the same costs one pass over its values and no allocation.
 
 use agent_probe::{Sample, Sink};
 use proto::limits::{
@@ -10,8 +10,17 @@ use proto::limits::{
 use shared_model::{Batch, Block, Catalog, SeriesDef, SeriesSet, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Columns that may be left behind beyond as many as are read; the collector takes 20,000 of a node by default.
+const SPARE_COLUMNS: usize = 1_024;
+
+/// In so many rounds of a second every probe has read, also those that read every five minutes.
+const ALL_READ_BATCHES: u64 = 600;
+
+/// Sets that may be left behind beyond as many as are read, of the 4,096 that the wire takes.
+const SPARE_SETS: usize = 512;
+
 /// Where a sink's samples belong; given by [`Batcher::slot`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Slot(usize);
 
 /// Gives out references and set ids and builds batches.
@@ -20,6 +29,14 @@ pub(crate) struct Batcher {
     generation: u32,
     series: usize,
     text_bytes: usize,
+    /// Columns of all sets that are defined.
+    columns: usize,
+    /// Those of them, and of the sets, that are from an earlier run.
+    restored: (usize, usize),
+    /// Batches since then.
+    batches: u64,
+    /// Whether the next definitions take the place of all that were.
+    is_anew: bool,
     set_ids: BTreeSet<u32>,
     sources: BTreeMap<Source, Known>,
     slots: Vec<Layout>,
@@ -52,10 +69,18 @@ struct Layout {
     source: Source,
     /// The sink's layout this was made for.
     layout: Option<u64>,
-    /// `None` while there is no column.
-    set: Option<u32>,
-    /// Index of the sample of each column.
-    columns: Vec<usize>,
+    parts: Vec<Part>,
+}
+
+/// A set and where its columns are in the sink.
+///
+/// A sink has several, the largest first, so that one series that is new defines a small set and not all of them again: what
+/// is new takes along the sets that are not much larger than itself, so there are few.
+#[derive(Debug)]
+struct Part {
+    set: u32,
+    /// Reference and index of the sample of each column, `None` of a series that is forgotten.
+    columns: Vec<(u32, Option<usize>)>,
 }
 
 impl Batcher {
@@ -72,6 +97,9 @@ impl Batcher {
         self.series = catalog.series.len();
         self.set_ids = catalog.sets.iter().map(|s| s.id).collect();
         self.sources.clear();
+        self.is_anew = false;
+        self.columns = catalog.sets.iter().map(|set| set.references.len()).sum();
+        (self.restored, self.batches) = ((self.columns, self.set_ids.len()), 0);
         self.text_bytes = catalog.series.iter().map(text_bytes).sum();
         for set in &catalog.sets {
             self.text_bytes += set.job.len() + set.instance.len();
@@ -85,14 +113,54 @@ impl Batcher {
             }
             known.sets.insert(set.references.clone(), set.id);
         }
-        self.slots.iter_mut().for_each(|slot| slot.layout = None);
+        for slot in &mut self.slots {
+            slot.layout = None;
+            slot.parts.clear();
+        }
+    }
+
+    /// Whether most of what is defined is of series and sets that nobody reads any more: every label that changes leaves
+    /// some behind, and a node lives for years.
+    pub(crate) fn is_worn(&self) -> bool {
+        let parts = || self.slots.iter().flat_map(|slot| &slot.parts);
+        let live: usize = parts().map(|part| part.columns.len()).sum();
+        let sets = parts().count();
+        // After a start it takes a while until everything has been read once.
+        let is_settling = self.batches < ALL_READ_BATCHES;
+        let spared = if is_settling { self.restored } else { (0, 0) };
+        self.columns - spared.0 > 2 * live + SPARE_COLUMNS
+            || self.set_ids.len() - spared.1 > 2 * sets + SPARE_SETS
+    }
+
+    /// Forgets what is defined, so that what is read next is defined anew in a whole catalog. Only between two batches, and
+    /// only while nothing that was numbered before is still to be sent.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.series, self.text_bytes, self.columns, self.restored) = (0, 0, 0, (0, 0));
+        self.set_ids.clear();
+        self.sources.clear();
+        self.delta = Catalog::default();
+        self.is_anew = true;
+        for slot in &mut self.slots {
+            slot.layout = None;
+            slot.parts.clear();
+        }
+    }
+
+    /// Whether a batch is under way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_taken || self.batch.blocks.is_empty()
     }
 
     /// A place for one sink. `job` and `instance` become labels of its series.
     pub(crate) fn slot(&mut self, job: &str, instance: &str) -> Slot {
         let source = (job.into(), instance.into());
-        self.slots.push(Layout { source, layout: None, set: None, columns: Vec::new() });
+        self.slots.push(Layout { source, layout: None, parts: Vec::new() });
         Slot(self.slots.len() - 1)
+    }
+
+    /// The instance that a slot's samples speak of, empty for the node itself.
+    pub(crate) fn instance(&self, slot: Slot) -> &str {
+        self.slots.get(slot.0).map_or("", |layout| &layout.source.1)
     }
 
     /// Adds one row per sink to the batch under way. A sink without any value gets no block.
@@ -113,9 +181,9 @@ impl Batcher {
 
     /// Whether the batch under way has a row of one of these already: a set may have one only.
     pub(crate) fn holds(&self, contents: &[(Slot, &Sink)]) -> bool {
-        let set = |slot: &Slot| self.slots.get(slot.0).and_then(|slot| slot.set);
         let held = |set| !self.is_taken && self.batch.blocks.iter().any(|block| block.set == set);
-        contents.iter().filter_map(|(slot, _)| set(slot)).any(held)
+        let slots = contents.iter().filter_map(|(slot, _)| self.slots.get(slot.0));
+        slots.flat_map(|slot| &slot.parts).any(|part| held(part.set))
     }
 
     /// Ends the batch under way: all that was added since the last one, and the definitions it needs that are not known
@@ -125,9 +193,10 @@ impl Batcher {
             return None;
         }
         let mut delta = std::mem::take(&mut self.delta);
+        self.batches += 1;
         let is_new = !delta.series.is_empty() || !delta.sets.is_empty();
         if is_new {
-            delta.base = self.generation;
+            delta.base = if std::mem::take(&mut self.is_anew) { 0 } else { self.generation };
             self.generation += 1;
             delta.generation = self.generation;
         }
@@ -141,29 +210,31 @@ impl Batcher {
     }
 
     fn fill(&mut self, slot: Slot, sink: &Sink, time: Timestamp) {
-        let Some(Layout { set: Some(set), columns, .. }) = self.slots.get(slot.0) else {
-            return;
-        };
-        let value = |column: &usize| sink.samples().get(*column).and_then(Sample::value);
-        if columns.iter().all(|column| value(column).is_none()) {
-            return;
+        let parts = self.slots.get(slot.0).map_or(&[][..], |slot| &slot.parts);
+        for Part { set, columns } in parts {
+            let value = |(_, at): &(u32, Option<usize>)| {
+                at.and_then(|at| sink.samples().get(at)).and_then(Sample::value)
+            };
+            if columns.iter().all(|column| value(column).is_none()) {
+                continue;
+            }
+            let mut block = self.spare.pop().unwrap_or_default();
+            block.set = *set;
+            block.times.clear();
+            block.times.push(time);
+            block.values.clear();
+            block.values.extend(columns.iter().map(value));
+            self.batch.blocks.push(block);
         }
-        let mut block = self.spare.pop().unwrap_or_default();
-        block.set = *set;
-        block.times.clear();
-        block.times.push(time);
-        block.values.clear();
-        block.values.extend(columns.iter().map(value));
-        self.batch.blocks.push(block);
     }
 
     /// Numbers what is new in a sink and makes its columns, in order of reference: so the same series in another order
     /// are the same set.
     fn define(&mut self, slot: Slot, sink: &Sink, delta: &mut Catalog) {
-        let Some(Layout { source, .. }) = self.slots.get(slot.0) else {
+        let Some(known) = self.slots.get_mut(slot.0) else {
             return;
         };
-        let source = source.clone();
+        let (source, parts) = (known.source.clone(), std::mem::take(&mut known.parts));
         let mut columns = BTreeMap::new();
         let mut refused = 0;
         for (at, sample) in sink.samples().iter().enumerate() {
@@ -172,9 +243,19 @@ impl Batcher {
                 None => refused += 1,
             }
         }
-        let references: Vec<u32> = columns.keys().copied().collect();
-        let set = if references.is_empty() { None } else { self.set(&source, references, delta) };
-        refused += u64::from(set.is_none() && !columns.is_empty());
+        let mut parts = kept(parts, &mut columns);
+        if !columns.is_empty() {
+            while let Some(part) = parts.pop_if(|part| part.columns.len() <= 2 * columns.len()) {
+                columns.extend(part.columns.iter().filter_map(|(r, at)| Some((*r, (*at)?))));
+            }
+            match self.set(&source, columns.keys().copied().collect(), delta) {
+                Some(set) => {
+                    let columns = columns.into_iter().map(|(r, at)| (r, Some(at))).collect();
+                    parts.push(Part { set, columns });
+                }
+                None => refused += 1,
+            }
+        }
         if refused > 0 {
             let (job, instance) = &source;
             tracing::warn!(%job, %instance, refused, "series cannot be numbered and are not sent");
@@ -182,8 +263,7 @@ impl Batcher {
         }
         if let Some(slot) = self.slots.get_mut(slot.0) {
             slot.layout = Some(sink.layout());
-            slot.set = set;
-            slot.columns = columns.into_values().collect();
+            slot.parts = parts;
         }
     }
 
@@ -225,11 +305,26 @@ impl Batcher {
         }
         known.sets.insert(references.clone(), id);
         self.set_ids.insert(id);
+        self.columns += references.len();
         self.text_bytes = text_bytes;
         let (job, instance) = source.clone();
         delta.sets.push(SeriesSet { id, job, instance, references });
         Some(id)
     }
+}
+
+/// The parts that stay, with the places of their columns now; takes these out of `columns`. A part of which most series are
+/// forgotten is given up.
+fn kept(parts: Vec<Part>, columns: &mut BTreeMap<u32, usize>) -> Vec<Part> {
+    let mut kept = Vec::new();
+    for mut part in parts {
+        let live = part.columns.iter().filter(|(r, _)| columns.contains_key(r)).count();
+        if live * 2 > part.columns.len() {
+            part.columns.iter_mut().for_each(|(r, at)| *at = columns.remove(r));
+            kept.push(part);
+        }
+    }
+    kept
 }
 
 /// Labels in order of name, without empty values (which mean the same as no label); `None` when the wire refuses them.
@@ -249,214 +344,4 @@ fn text_bytes(def: &SeriesDef) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proto::apply_catalog;
-    use shared_model::{Kind, Metric, Unit};
-
-    static USED: Metric =
-        Metric { name: "used", kind: Kind::Gauge, unit: Unit::Bytes, help: "h", source: "s" };
-
-    /// A batcher whose catalogs are checked as the collector does.
-    struct Pair {
-        batcher: Batcher,
-        full: Catalog,
-    }
-
-    impl Pair {
-        fn new() -> Self {
-            Self { batcher: Batcher::default(), full: Catalog::default() }
-        }
-
-        fn send(&mut self, contents: &[(Slot, &Sink)]) -> Batch {
-            self.batcher.add(Timestamp::from_secs(7), contents);
-            self.take()
-        }
-
-        /// What was added since the last batch; an empty batch when that is nothing.
-        fn take(&mut self) -> Batch {
-            let Some((delta, batch)) = self.batcher.take() else { return Batch::default() };
-            if let Some(delta) = delta {
-                apply_catalog(&mut self.full, delta).unwrap();
-            }
-            assert_eq!(batch.generation, self.full.generation);
-            batch.clone()
-        }
-
-        /// Every value of a batch as `job/instance device=value`.
-        fn read(&self, batch: &Batch) -> Vec<String> {
-            let mut lines = Vec::new();
-            for block in &batch.blocks {
-                let set = self.full.sets.iter().find(|s| s.id == block.set).unwrap();
-                for (reference, value) in set.references.iter().zip(&block.values) {
-                    let def = &self.full.series[*reference as usize - 1];
-                    let device = def.labels.iter().find(|(n, _)| &**n == "device").unwrap();
-                    lines.push(format!("{}/{} {}={value:?}", set.job, set.instance, device.1));
-                }
-            }
-            lines
-        }
-    }
-
-    fn round(sink: &mut Sink, devices: &[(&str, f64)]) {
-        sink.begin();
-        for (device, value) in devices {
-            sink.put(&USED, &[("zone", "z"), ("empty", ""), ("device", device)], *value);
-        }
-    }
-
-    /// Scenario: two rounds with the same series, then one more and one missing, then the old ones in another order in a new
-    /// sink. Guarantees: definitions come once and before their values, labels are sorted without empty ones, a missing
-    /// value is missing, and a known list of series gets its old set again.
-    #[test]
-    fn definitions_come_once() {
-        let mut pair = Pair::new();
-        let slot = pair.batcher.slot("node", "");
-        let mut sink = Sink::default();
-        round(&mut sink, &[("a", 1.0), ("b", 2.0)]);
-        let first = pair.send(&[(slot, &sink)]);
-        assert_eq!(pair.read(&first), ["node/ a=Some(1.0)", "node/ b=Some(2.0)"]);
-        assert_eq!(pair.full.generation, 1);
-        let labels: Vec<_> = pair.full.series[0].labels.iter().map(|(n, _)| &**n).collect();
-        assert_eq!(labels, ["device", "zone"]);
-
-        round(&mut sink, &[("a", 3.0), ("b", 4.0)]);
-        assert_eq!(pair.send(&[(slot, &sink)]).blocks[0].set, first.blocks[0].set);
-        assert_eq!(pair.full.generation, 1, "nothing new, no catalog");
-
-        round(&mut sink, &[("c", 5.0), ("b", 6.0)]);
-        let batch = pair.send(&[(slot, &sink)]);
-        assert_eq!(pair.read(&batch), ["node/ a=None", "node/ b=Some(6.0)", "node/ c=Some(5.0)"]);
-        assert_eq!((pair.full.generation, pair.full.series.len()), (2, 3));
-
-        let slot = pair.batcher.slot("node", "");
-        let mut other = Sink::default();
-        round(&mut other, &[("b", 8.0), ("a", 7.0)]);
-        let batch = pair.send(&[(slot, &other)]);
-        assert_eq!(batch.blocks[0].set, first.blocks[0].set);
-        assert_eq!(pair.read(&batch), ["node/ a=Some(7.0)", "node/ b=Some(8.0)"]);
-        assert_eq!(pair.full.generation, 2);
-    }
-
-    /// Scenario: the same series of two instances, and a sink without values. Guarantees: they are two series, the empty
-    /// sink has no block.
-    #[test]
-    fn instances_do_not_share_series() {
-        let mut pair = Pair::new();
-        let (one, two) =
-            (pair.batcher.slot("postgres", "a:1"), pair.batcher.slot("postgres", "b:1"));
-        let none = pair.batcher.slot("postgres", "c:1");
-        let (mut first, mut second) = (Sink::default(), Sink::default());
-        round(&mut first, &[("x", 1.0)]);
-        round(&mut second, &[("x", 2.0)]);
-        let batch = pair.send(&[(one, &first), (none, &Sink::default()), (two, &second)]);
-        assert_eq!(pair.read(&batch), ["postgres/a:1 x=Some(1.0)", "postgres/b:1 x=Some(2.0)"]);
-        assert_eq!(pair.full.series.len(), 2);
-    }
-
-    /// Scenario: readings of two sinks at two times, both with new series, then one of them again. Guarantees: they are one
-    /// batch with all definitions before it and each row at its own time; what the batch has a row of is known, and nothing
-    /// is handed out twice.
-    #[test]
-    fn batches_gather() {
-        let mut pair = Pair::new();
-        let (one, two) = (pair.batcher.slot("node", ""), pair.batcher.slot("postgres", "a:1"));
-        let (mut first, mut second) = (Sink::default(), Sink::default());
-        round(&mut first, &[("x", 1.0)]);
-        round(&mut second, &[("y", 2.0)]);
-        pair.batcher.add(Timestamp::from_millis(7_000), &[(one, &first)]);
-        assert!(pair.batcher.holds(&[(two, &second), (one, &first)]));
-        assert!(!pair.batcher.holds(&[(two, &second)]));
-        pair.batcher.add(Timestamp::from_millis(7_003), &[(two, &second)]);
-        let batch = pair.take();
-        assert_eq!(pair.read(&batch), ["node/ x=Some(1.0)", "postgres/a:1 y=Some(2.0)"]);
-        let times: Vec<_> = batch.blocks.iter().map(|block| block.times[0].as_millis()).collect();
-        assert_eq!((times, pair.full.generation), (vec![7_000, 7_003], 1));
-        assert!(!pair.batcher.holds(&[(one, &first)]));
-        assert!(pair.take().blocks.is_empty());
-        let alone = pair.send(&[(one, &first)]);
-        assert_eq!(pair.read(&alone), ["node/ x=Some(1.0)"]);
-    }
-
-    /// Scenario: a restart with the catalog the spool kept, and a catalog that was refused. Guarantees: numbers go on and
-    /// known series keep theirs; after a refusal the definitions are sent again.
-    #[test]
-    fn numbering_goes_on() {
-        let mut pair = Pair::new();
-        let slot = pair.batcher.slot("node", "");
-        let mut sink = Sink::default();
-        round(&mut sink, &[("a", 1.0)]);
-        let first = pair.send(&[(slot, &sink)]);
-
-        pair.batcher = Batcher::restored(&pair.full);
-        let slot = pair.batcher.slot("node", "");
-        assert_eq!(pair.send(&[(slot, &sink)]).blocks[0].set, first.blocks[0].set);
-        assert_eq!(pair.full.generation, 1);
-
-        round(&mut sink, &[("a", 1.0), ("b", 2.0)]);
-        pair.batcher.add(Timestamp::from_secs(8), &[(slot, &sink)]);
-        let (lost, _) = pair.batcher.take().unwrap();
-        assert_eq!(lost.unwrap().series.len(), 1);
-        pair.batcher.resume(&pair.full.clone());
-        let batch = pair.send(&[(slot, &sink)]);
-        assert_eq!(pair.read(&batch), ["node/ a=Some(1.0)", "node/ b=Some(2.0)"]);
-    }
-
-    /// Scenario: labels that the wire refuses beside one that it takes. Guarantees: only those series are left out, and
-    /// counted.
-    #[test]
-    fn refused_series_do_not_take_others_along() {
-        let mut pair = Pair::new();
-        let slot = pair.batcher.slot("node", "");
-        let mut sink = Sink::default();
-        sink.begin();
-        sink.put(&USED, &[("device", &"x".repeat(MAX_VALUE_BYTES + 1))], 1.0);
-        sink.put(&USED, &[("device", "a"), ("host", "h")], 1.0);
-        sink.put(&USED, &[("device", "a"), ("device", "b")], 1.0);
-        sink.put(&USED, &[("device", &"x".repeat(MAX_VALUE_BYTES))], 2.0);
-        let batch = pair.send(&[(slot, &sink)]);
-        assert_eq!(pair.read(&batch).len(), 1);
-        assert_eq!(pair.batcher.refused(), 3);
-    }
-
-    /// Scenario: the last reference and one more. Guarantees: the last is sent, one more is counted as refused, and the
-    /// collector would accept the catalog.
-    #[test]
-    fn references_end() {
-        let mut pair = Pair::new();
-        let def = |n: usize| SeriesDef {
-            reference: u32::try_from(n).unwrap(),
-            name: USED.name.into(),
-            kind: USED.kind,
-            unit: USED.unit,
-            labels: vec![("device".into(), format!("old{n}").into())],
-        };
-        let series = (1..MAX_SERIES).map(def).collect();
-        pair.full = Catalog { generation: 1, series, ..Catalog::default() };
-        pair.batcher.resume(&pair.full);
-        let slot = pair.batcher.slot("node", "");
-        let mut sink = Sink::default();
-        round(&mut sink, &[("last", 1.0), ("more", 2.0)]);
-        let batch = pair.send(&[(slot, &sink)]);
-        assert_eq!(pair.read(&batch), ["node/ last=Some(1.0)"]);
-        assert_eq!(pair.batcher.refused(), 1);
-    }
-
-    /// Scenario: the last set id and one more. Guarantees: the last is used, one more is counted as refused without a
-    /// block, and a known list of series still finds its set.
-    #[test]
-    fn set_ids_end() {
-        let mut pair = Pair::new();
-        let id = u32::try_from(MAX_SETS).unwrap() - 1;
-        let set = SeriesSet { id, job: "node".into(), ..SeriesSet::default() };
-        pair.full = Catalog { generation: 1, sets: vec![set], ..Catalog::default() };
-        pair.batcher.resume(&pair.full);
-        for (device, blocks, refused) in [("a", 1, 0), ("b", 0, 1), ("a", 1, 1)] {
-            let slot = pair.batcher.slot("node", "");
-            let mut sink = Sink::default();
-            round(&mut sink, &[(device, 1.0)]);
-            let batch = pair.send(&[(slot, &sink)]);
-            assert_eq!((batch.blocks.len(), pair.batcher.refused()), (blocks, refused), "{device}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! The agent's configuration. Every key is optional; an empty file reads the whole server.
 
-use agent_databases::{CoreService, PostgresInstance};
+use agent_databases::{CoreService, MysqlInstance, PostgresInstance};
 use agent_inputs::{Ceph, Document, Scrape};
+use agent_peers::Peer;
 use agent_uplink::SpoolLimits;
 use serde::Deserialize;
 use shared_runtime::config::{ByteSize, ConfigErrors, Span};
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     /// Database instances to watch: `[[postgres]]`.
     pub(crate) postgres: Vec<PostgresInstance>,
+    /// Instances of MySQL and MariaDB to watch: `[[mysql]]`.
+    pub(crate) mysql: Vec<MysqlInstance>,
     /// Business questions to ask: `[[core_service]]`.
     pub(crate) core_service: Vec<CoreService>,
     /// Prometheus endpoints to take readings over from: `[[scrape]]`.
@@ -47,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) document: Vec<Document>,
     /// Ceph clusters to watch: `[[ceph]]`.
     pub(crate) ceph: Vec<Ceph>,
+    /// Other nodes of the appliance, to be their witness: `[[peer]]`.
+    pub(crate) peer: Vec<Peer>,
     /// Logs of the agent itself.
     pub(crate) log: Log,
 }
@@ -73,7 +78,8 @@ pub(crate) struct ProbeKeys {
     pub(crate) root: Option<PathBuf>,
     /// Of `filesystem` only: mount points to leave out, each with everything below it. Default: none.
     pub(crate) exclude: Vec<String>,
-    /// Of `diskstats` only: block devices that the usual list leaves out, such as `loop0`. Default: none.
+    /// Of `diskstats`: block devices to read although the usual list leaves them out, such as `loop0`; default: none.
+    /// Of `filesystem`: mount points to read alone, each with everything below it; default: all.
     pub(crate) include: Vec<String>,
     /// Of `filesystem` only: mount points whose devices hold the database's data, logs and redo, which the clause on I/O
     /// wait speaks of. Default: every local file system.
@@ -209,6 +215,17 @@ impl Config {
                 errors.add_from(needs, format!("postgres[{at}]"), what);
             }
         }
+        for (at, settings) in self.mysql.iter().enumerate() {
+            settings.check(&format!("mysql[{at}]"), errors);
+            let twin = self.mysql.iter().take(at).position(|m| m.instance() == settings.instance());
+            if let Some(first) = twin {
+                let what = format!("{} is listed twice", settings.instance());
+                let needs = [first, at]
+                    .into_iter()
+                    .flat_map(|i| [format!("mysql[{i}].host"), format!("mysql[{i}].port")]);
+                errors.add_from(needs, format!("mysql[{at}]"), what);
+            }
+        }
         for (at, settings) in self.core_service.iter().enumerate() {
             settings.check(&format!("core_service[{at}]"), errors);
             let first = *services.entry(&settings.name).or_insert(at);
@@ -220,10 +237,12 @@ impl Config {
         self.check_inputs(errors);
         for (key, count) in [
             ("postgres", self.postgres.len()),
+            ("mysql", self.mysql.len()),
             ("core_service", self.core_service.len()),
             ("scrape", self.scrape.len()),
             ("document", self.document.len()),
             ("ceph", self.ceph.len()),
+            ("peer", self.peer.len()),
         ] {
             if count > TARGETS_MAX {
                 errors.add(key, format!("{count} are above the limit of {TARGETS_MAX}"));
@@ -253,6 +272,10 @@ impl Config {
         for (at, settings) in self.ceph.iter().enumerate() {
             settings.check(&format!("ceph[{at}]"), errors);
             once("ceph", settings.name.as_str(), at, errors);
+        }
+        for (at, settings) in self.peer.iter().enumerate() {
+            settings.check(&format!("peer[{at}]"), errors);
+            once("peer", settings.name.as_str(), at, errors);
         }
     }
 }
@@ -285,12 +308,20 @@ impl ProbeKeys {
                 errors.add(key, "write up to 16 names of programs, such as postgres");
             }
         }
-        if !self.include.is_empty() && name != "diskstats" {
-            errors.add(format!("{path}.include"), "only the probe diskstats has it");
-        }
-        for (key, mounts) in [("exclude", &self.exclude), ("data_mounts", &self.data_mounts)] {
+        let include: &[String] = match name {
+            "diskstats" => &[],
+            _ => &self.include,
+        };
+        for (key, mounts) in
+            [("include", include), ("exclude", &self.exclude), ("data_mounts", &self.data_mounts)]
+        {
             if !mounts.is_empty() && name != "filesystem" {
-                errors.add(format!("{path}.{key}"), "only the probe filesystem has it");
+                let owner = if key == "include" {
+                    "diskstats and filesystem have"
+                } else {
+                    "filesystem has"
+                };
+                errors.add(format!("{path}.{key}"), format!("only the probe {owner} it"));
             }
             if mounts.iter().any(|mount| !mount.starts_with('/')) {
                 errors.add(format!("{path}.{key}"), "mount points begin with /");
@@ -377,231 +408,4 @@ fn is_host(host: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn faults(text: &str) -> Vec<String> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("agent.toml");
-        std::fs::write(&path, text).unwrap();
-        match Config::load(Some(&path)) {
-            Ok(_) => Vec::new(),
-            Err(errors) => {
-                errors.faults.iter().map(|f| format!("{}: {}", f.path, f.what)).collect()
-            }
-        }
-    }
-
-    /// Scenario: an empty file, a full one, and a named file that does not exist. Guarantees: empty and full are valid,
-    /// the missing one is an error that names it.
-    #[test]
-    fn every_key_is_optional() {
-        assert_eq!(faults(""), Vec::<String>::new());
-        let full = r#"
-            data_dir = "/srv/agent"
-            [collector]
-            address = "[fd00::1]:7443"
-            [probe.cpu]
-            enabled = false
-            interval = "15s"
-            timeout = "500ms"
-            [probe.infiniband]
-            root = "/srv/fabric"
-            [probe.filesystem]
-            exclude = ["/mnt/scratch"]
-            [probe.processes]
-            groups = ["postgres", "pgbouncer"]
-            [probe.kmsg]
-            injected = true
-            [probe.fabric]
-            interval = "1m"
-            device = "umad0"
-            name = "rail-a"
-            expected_width = 4
-            expected_speed = "EDR"
-            [spool]
-            max_bytes = "2GiB"
-            max_disk_ratio = 0.1
-            min_free_ratio = 0.2
-            [[postgres]]
-            host = "db1"
-            [[postgres]]
-            host = "db1"
-            port = 5433
-            [[core_service]]
-            name = "registration"
-            query = "select 1"
-            [[scrape]]
-            name = "san"
-            url = "http://127.0.0.1:9100/metrics"
-            [[ceph]]
-            endpoints = ["http://127.0.0.1:9283/metrics"]
-            [log]
-            level = "debug"
-            format = "json"
-        "#;
-        assert_eq!(faults(full), Vec::<String>::new());
-        let error = Config::load(Some(Path::new("/nonexistent/agent.toml"))).unwrap_err();
-        assert!(error.to_string().contains("/nonexistent/agent.toml"), "{error}");
-    }
-
-    /// Scenario: one file with a fault in every table. Guarantees: semantic faults are all reported at once with the path
-    /// of their key and what to write.
-    #[test]
-    fn all_faults_at_once() {
-        let found = faults(
-            r#"
-            [collector]
-            address = "collector"
-            [probe.infinibnad]
-            [probe.cpu]
-            interval = "99ms"
-            root = "/x"
-            exclude = ["/x"]
-            [probe.filesystem]
-            exclude = ["scratch"]
-            [spool]
-            max_bytes = "15MiB"
-            max_disk_ratio = 1.1
-            [[postgres]]
-            port = 0
-            [[postgres]]
-            port = 0
-            [[core_service]]
-            name = "r"
-            query = "select 1"
-            [[core_service]]
-            name = "r"
-            query = ""
-            [[scrape]]
-            name = "san"
-            url = "127.0.0.1:9100"
-            [[scrape]]
-            name = "san"
-            url = "http://127.0.0.1:9100/metrics"
-            [[document]]
-            name = "array"
-            path = "/run/array.json"
-            mapping = "/nonexistent/array.toml"
-            [[ceph]]
-            fsid = "x"
-            [log]
-            level = "=="
-            "#,
-        );
-        let begins = [
-            "collector.address: write HOST:PORT",
-            "probe.cpu.interval: write a span",
-            "probe.cpu.root: only the probe infiniband",
-            "probe.cpu.exclude: only the probe filesystem",
-            "probe.filesystem.exclude: mount points begin with /",
-            "probe.infinibnad: unknown probe; did you mean 'infiniband'?",
-            "spool.max_bytes: write at least",
-            "spool.max_disk_ratio: write a share",
-            "log.level: log level '=='",
-            "postgres[0].port: write 1 to 65535",
-            "postgres[1].port: write 1 to 65535",
-            "postgres[1]: 127.0.0.1:0 is listed twice",
-            "core_service[1].query: write one statement",
-            "core_service[1].name: is used twice",
-            "scrape[0].url: write a URL",
-            "scrape[1].name: is used twice",
-            "document[0].mapping: /nonexistent/array.toml",
-            "ceph[0].fsid: write what",
-        ];
-        assert_eq!(found.len(), begins.len(), "{found:#?}");
-        for (fault, begin) in found.iter().zip(begins) {
-            assert!(fault.starts_with(begin), "{fault} for {begin}");
-        }
-    }
-
-    /// Scenario: keys of one probe written for another, and values that say nothing. Guarantees: each is told with what to write.
-    #[test]
-    fn keys_of_one_probe_are_of_no_other() {
-        let found = faults(
-            r#"
-            [probe.cpu]
-            groups = ["postgres"]
-            injected = true
-            [probe.filesystem]
-            device = "umad0"
-            [probe.processes]
-            groups = [""]
-            [probe.fabric]
-            device = "../mem"
-            name = ""
-            expected_width = 3
-            expected_speed = "edr"
-            "#,
-        );
-        let begins = [
-            "probe.cpu.injected: only the probe kmsg",
-            "probe.cpu.groups: only the probe processes",
-            "probe.fabric.device: write a file of /dev/infiniband",
-            "probe.fabric.name: write up to 63",
-            "probe.fabric.expected_width: write 1, 2, 4",
-            "probe.fabric.expected_speed: write SDR",
-            "probe.filesystem.device: only the probe fabric has it",
-            "probe.processes.groups: write up to 16 names",
-        ];
-        assert_eq!(found.len(), begins.len(), "{found:#?}");
-        for (fault, begin) in found.iter().zip(begins) {
-            assert!(fault.starts_with(begin), "{fault} for {begin}");
-        }
-    }
-
-    /// Scenario: databases listed twice or too often, with misspelt keys of other and of the same meaning beside. Guarantees: what
-    /// the file says is told, what only follows from a misspelling is not.
-    #[test]
-    fn only_what_the_file_says_is_judged() {
-        let twice = faults(
-            "[[postgres]]\nhost = \"db1\"\n[[postgres]]\nhost = \"db1\"\nintervall = \"1s\"",
-        );
-        assert_eq!(twice.len(), 2, "{twice:#?}");
-        assert!(twice[1].starts_with("postgres[1]: db1:5432 is listed twice"), "{twice:#?}");
-        let apart =
-            faults("[[postgres]]\nhost = \"db1\"\nprot = 5433\n[[postgres]]\nhost = \"db1\"");
-        assert_eq!(apart, ["postgres[0].prot: unknown key; did you mean 'port'?"]);
-        let mut many: String =
-            (1..=65).map(|port| format!("[[postgres]]\nport = {port}\n")).collect();
-        many.push_str("intervall = \"1s\"\n");
-        assert!(faults(&many).contains(&"postgres: 65 are above the limit of 64".to_owned()));
-        let mixed = faults("[probe.filesystem]\nexclude = [\"x\", 3]");
-        assert_eq!(mixed.len(), 2, "{mixed:#?}");
-    }
-
-    /// Scenario: misspelt keys. Guarantees: refused with the right one.
-    #[test]
-    fn unknown_keys_are_refused() {
-        let found = faults(
-            "datadir = \"/x\"\n[probe.cpu]\nintervall = \"1s\"\n[[postgres]]\nhots = \"x\"\n",
-        );
-        assert_eq!(
-            found,
-            [
-                "datadir: unknown key; did you mean 'data_dir'?",
-                "postgres[0].hots: unknown key; did you mean 'host'?",
-                "probe.cpu.intervall: unknown key; did you mean 'interval'?",
-            ]
-        );
-    }
-
-    /// Scenario: addresses. Guarantees: a host or bracketed IPv6 address with a port passes, nothing else.
-    #[test]
-    fn addresses_need_host_and_port() {
-        for (text, ok) in [
-            ("c:7443", true),
-            ("10.0.0.1:1", true),
-            ("[::1]:65535", true),
-            ("c", false),
-            ("c:0", false),
-            ("c:65536", false),
-            (":7443", false),
-            ("::1:7443", false),
-            ("http://c:7443", false),
-            ("收集:7443", false),
-        ] {
-            assert_eq!(check_address(text).is_ok(), ok, "{text}");
-        }
-    }
-}
+mod tests;

@@ -54,6 +54,14 @@ fn prometheus(readings: &[Reading]) -> String {
             writeln!(text, "{labels} {}", number(value)).expect("writing to a String cannot fail");
         }
     }
+    for reading in readings {
+        for shown in reading.sink.shown() {
+            for line in &shown.lines {
+                writeln!(text, "# {} {}: {line}", shown.topic, reading.instance)
+                    .expect("writing to a String cannot fail");
+            }
+        }
+    }
     text
 }
 
@@ -134,13 +142,17 @@ mod tests {
             sink.begin();
             sink.put(&USED, &[("path", "a\"b")], value);
             sink.put(&READ, &[], 0.5);
+            if !instance.is_empty() {
+                sink.show("db.blocking", ["7 root".to_owned()]);
+            }
             Reading { job: "postgres", instance: instance.into(), sink }
         };
         vec![reading("", 1.5), reading("db:1", f64::INFINITY)]
     }
 
     /// Scenario: two instances with the same metrics, a value that is gone, quotes and infinity. Guarantees: families are
-    /// together with one heading, texts are escaped, what has no value is not printed.
+    /// together with one heading, texts are escaped, what has no value is not printed; what
+    /// is said in words stands below as comments.
     #[test]
     fn prometheus_text() {
         assert_eq!(
@@ -148,7 +160,8 @@ mod tests {
             "# HELP read_total Reads.\n# TYPE read_total counter\nread_total 0.5\n\
              read_total{instance=\"db:1\"} 0.5\n\
              # HELP used_bytes Space \\\\ in use.\n# TYPE used_bytes gauge\nused_bytes{path=\"a\\\"b\"} 1.5\n\
-             used_bytes{instance=\"db:1\",path=\"a\\\"b\"} +Inf\n"
+             used_bytes{instance=\"db:1\",path=\"a\\\"b\"} +Inf\n\
+             # db.blocking db:1: 7 root\n"
         );
     }
 

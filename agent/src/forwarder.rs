@@ -6,8 +6,9 @@
 
 use crate::batcher::{Batcher, Slot};
 use crate::clock_watch::ClockWatch;
+use crate::evidence_watch::EvidenceWatch;
 use agent_probe::Sink;
-use shared_model::{Batch, BootTime, Catalog, Clock, Event, Timestamp};
+use shared_model::{Batch, BootTime, Catalog, Clock, Event, EventContent, Timestamp};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub(crate) type Offer = Box<dyn Fn(Option<&Catalog>, &Batch) -> Result<(), Strin
 /// Takes an event; never waits. An error means that it is lost.
 pub(crate) type Tell = Box<dyn Fn(Event) -> Result<(), String> + Send>;
 
+/// Whether the taker has nothing left of what it took.
+pub(crate) type Settled = Box<dyn Fn() -> bool + Send>;
+
 /// The catalog that the taker knows.
 pub(crate) type Known = Box<dyn Fn() -> Catalog + Send>;
 
@@ -45,9 +49,11 @@ struct Inner {
     batcher: Batcher,
     offer: Offer,
     known: Known,
+    settled: Settled,
     tell: Tell,
     clock: Arc<dyn Clock>,
     clock_watch: ClockWatch,
+    evidence_watch: EvidenceWatch,
     /// When it was noticed last that somebody had set the wall clock.
     stepped: Option<BootTime>,
     lost: u64,
@@ -62,14 +68,21 @@ struct Inner {
 
 impl Forwarder {
     /// Goes on numbering from what the taker knows.
-    pub(crate) fn new(offer: Offer, known: Known, tell: Tell, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        offer: Offer,
+        (known, settled): (Known, Settled),
+        tell: Tell,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let inner = Inner {
             batcher: Batcher::restored(&known()),
             offer,
             known,
+            settled,
             tell,
             clock,
             clock_watch: ClockWatch::default(),
+            evidence_watch: EvidenceWatch::default(),
             stepped: None,
             lost: 0,
             failure: None,
@@ -185,9 +198,34 @@ impl Inner {
         if is_astride || self.batcher.holds(contents) {
             self.hand_over();
         }
+        if self.batcher.is_empty() && self.batcher.is_worn() && (self.settled)() {
+            tracing::info!(
+                "definitions that nobody reads any more are left behind: series are numbered anew"
+            );
+            self.batcher.begin_anew();
+        }
+        self.tell_evidence(time, contents);
         self.batcher.add(time, contents);
         if is_astride {
             self.hand_over();
+        }
+    }
+
+    /// Tells what the probes say that they have not said before. It goes before the readings that it explains.
+    fn tell_evidence(&mut self, at: Timestamp, contents: &[(Slot, &Sink)]) {
+        let boot = self.clock.boot();
+        for (slot, sink) in contents {
+            let news: Vec<_> = self.evidence_watch.news(*slot, sink, boot).collect();
+            for shown in news {
+                let (topic, lines) = (shown.topic.into(), shown.lines.clone());
+                let key = self.batcher.instance(*slot).into();
+                let content = EventContent::Evidence { topic, lines };
+                match (self.tell)(Event { at, boot, key, content }) {
+                    Ok(()) => self.evidence_watch.told(*slot, shown, boot),
+                    // It is tried again with the next round.
+                    Err(failure) => tracing::debug!(%failure, "evidence could not be told"),
+                }
+            }
         }
     }
 
@@ -289,7 +327,8 @@ pub(crate) mod tests {
             taken.events.push((batches, event));
             Ok(())
         });
-        (Forwarder::new(offer, known, tell, clock), taken)
+        let settled: Settled = Box::new(|| true);
+        (Forwarder::new(offer, (known, settled), tell, clock), taken)
     }
 
     /// Scenario: the wall clock is set an hour back while a slow probe's round is under way, which ends in the gathering of
@@ -322,6 +361,28 @@ pub(crate) mod tests {
         let times = |batch: &Batch| batch.blocks.iter().flat_map(|b| b.times.clone()).collect();
         let times: Vec<Vec<Timestamp>> = taken.batches.iter().map(times).collect();
         assert_eq!(times, [10_000, 10_000, 6_401, 6_402].map(|s| vec![Timestamp::from_secs(s)]));
+    }
+
+    /// Scenario: a probe says something beside its numbers, in two rounds the same. Guarantees: it is told once, with the instance that it
+    /// speaks of, and before the readings.
+    #[test]
+    fn evidence_goes_before_its_readings() {
+        let clock = Arc::new(SimClock::at(Timestamp::from_secs(10)));
+        let (forwarder, taken) = taker_with(&Arc::default(), Arc::clone(&clock) as Arc<dyn Clock>);
+        let slot = forwarder.slot("postgres", "db:5432");
+        let mut sink = sink(1.0);
+        for _ in 0..2 {
+            sink.show("db.blocking", ["pid 7".to_owned()]);
+            let tick = clock.boot();
+            clock.advance(Duration::from_secs(1));
+            forwarder.end_round((tick, clock.boot()), tick, clock.wall(), &[(slot, &sink)]);
+        }
+        let taken = taken.lock().unwrap();
+        let [(batches, event)] = &taken.events[..] else { panic!("{:?}", taken.events) };
+        let content =
+            EventContent::Evidence { topic: "db.blocking".into(), lines: vec!["pid 7".into()] };
+        assert_eq!((*batches, &*event.key, &event.content), (0, "db:5432", &content));
+        assert_eq!(taken.batches.len(), 2);
     }
 
     static UP: Metric =

@@ -5,8 +5,10 @@ mod batcher;
 mod clock_watch;
 mod commands;
 mod config;
+mod evidence_watch;
 mod exposition;
 mod forwarder;
+mod heap;
 mod lanes;
 mod own_metrics;
 mod pace;
@@ -20,6 +22,7 @@ use commands::Cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    heap::share();
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

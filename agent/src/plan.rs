@@ -1,9 +1,10 @@
 //! Which probes this node reads and how often, out of the configuration.
 
 use crate::config::{Config, ProbeKeys};
-use agent_databases::{CoreServiceProbe, PostgresProbe};
+use agent_databases::{CoreServiceProbe, MysqlProbe, PostgresFilesProbe, PostgresProbe};
 use agent_fabric::{FabricProbe, FabricSettings};
 use agent_inputs::{CephClusterProbe, CephDaemonsProbe, DocumentProbe, ScrapeProbe};
+use agent_peers::PeerProbe;
 use agent_probe::{AsyncProbe, HostRoot, Probe, ProbeSpec};
 use agent_probes::Context;
 use shared_model::Clock;
@@ -35,6 +36,7 @@ pub(crate) fn host_probes(
     let keys = |name: &str| config.probe.get(name).cloned().unwrap_or_default();
     context.infiniband_root = keys("infiniband").root.map(HostRoot::at);
     context.filesystem_exclude = keys("filesystem").exclude;
+    context.filesystem_include = keys("filesystem").include;
     context.diskstats_include = keys("diskstats").include;
     context.data_mounts = keys("filesystem").data_mounts;
     context.kmsg_injected = keys("kmsg").injected;
@@ -56,7 +58,17 @@ pub(crate) fn host_probes(
             probe,
         })
     });
-    planned.collect()
+    planned.chain(database_files(config).filter(|_| root.is_none())).collect()
+}
+
+/// Logs and archives of the databases of this node.
+fn database_files(config: &Config) -> impl Iterator<Item = Planned<Box<dyn Probe>>> {
+    config.postgres.iter().filter_map(PostgresFilesProbe::new).map(|probe| {
+        let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();
+        let labels = vec![("probe", name.into()), ("target", probe.instance().to_owned())];
+        let probe: Box<dyn Probe> = Box::new(probe);
+        Planned { probe, interval: default_interval, timeout: default_timeout, labels }
+    })
 }
 
 /// What the adapters of this node report by themselves; told once where it cannot be read.
@@ -83,7 +95,7 @@ fn fabric_probe(keys: &ProbeKeys, context: &Context) -> Box<dyn Probe> {
     Box::new(FabricProbe::new(settings, Arc::clone(&context.clock)))
 }
 
-/// The configured databases, core services and inputs.
+/// The configured databases, core services, inputs and peers.
 pub(crate) fn network_probes(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -92,11 +104,34 @@ pub(crate) fn network_probes(
         let probe = PostgresProbe::new(settings, Arc::clone(clock));
         planned(Box::new(probe), None)
     });
+    let mysql = config.mysql.iter().map(|settings| {
+        let probe = MysqlProbe::new(settings, Arc::clone(clock));
+        planned(Box::new(probe), None)
+    });
     let services = config.core_service.iter().map(|settings| {
         let probe = CoreServiceProbe::new(settings, Arc::clone(clock));
         planned(Box::new(probe), Some(settings.name.clone()))
     });
-    databases.chain(services).chain(inputs(config, clock)).collect()
+    databases
+        .chain(mysql)
+        .chain(services)
+        .chain(inputs(config, clock))
+        .chain(peers(config, clock))
+        .collect()
+}
+
+/// The other nodes of the appliance.
+fn peers(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> impl Iterator<Item = Planned<Box<dyn AsyncProbe>>> {
+    config.peer.iter().map(|settings| {
+        let probe = PeerProbe::new(settings, Arc::clone(clock));
+        Planned {
+            labels: vec![("probe", "peer".to_owned()), ("target", settings.name.clone())],
+            ..planned(Box::new(probe), None)
+        }
+    })
 }
 
 /// What other programs say: endpoints, documents, and Ceph by its managers and by its daemons on this node.

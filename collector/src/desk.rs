@@ -3,7 +3,7 @@
 use crate::archive::ClosedArchive;
 use crate::audit::AuditTrail;
 use crate::config::Identity;
-use crate::engine::{Command, NodeStatus, Published, Settings};
+use crate::engine::{Command, Found, NodeStatus, Published, Settings};
 use collector_api::{
     Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
     NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
@@ -93,7 +93,8 @@ impl Desk for CollectorDesk {
 
     fn findings(&self) -> Vec<FindingView> {
         let view = self.published.view();
-        let found = view.findings.iter().map(|finding| FindingView {
+        let found = view.findings.iter().map(|Found { finding, evidence }| FindingView {
+            evidence: evidence.clone(),
             rule: Arc::clone(&finding.rule),
             subject: finding.subject.clone(),
             // A judgement does not say since when; an incident does.

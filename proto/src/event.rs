@@ -1,10 +1,13 @@
 //! Events on the wire.
 
 use crate::field::{FieldError, Problem, at_most};
-use crate::limits::{MAX_EVENT_BODY_BYTES, MAX_EVENT_KEY_BYTES, MAX_TEXT_BYTES};
+use crate::limits::{MAX_EVENT_BODY_BYTES, MAX_EVENT_KEY_BYTES, MAX_TEXT_BYTES, MAX_TOPIC_BYTES};
 use crate::wire;
 use prost::Message;
-use shared_model::{BootTime, Event, EventContent, Seq, Timestamp};
+use shared_model::{
+    BootTime, EVIDENCE_LINE_MAX_BYTES, EVIDENCE_LINES_MAX, Event, EventContent, Seq, Timestamp,
+    evidence_lines,
+};
 use std::time::Duration;
 
 /// The event under its own number `seq`. Texts past their limits are cut, so that what is made here is never refused.
@@ -51,6 +54,16 @@ pub fn event_content(kind: i32, body: &[u8]) -> Result<EventContent, FieldError>
             let wire::SpoolRestored { degraded_us } = decoded(body)?;
             EventContent::SpoolRestored { degraded: Duration::from_micros(degraded_us) }
         }
+        Ok(wire::EventKind::Evidence) => {
+            let wire::Evidence { topic, lines } = decoded(body)?;
+            at_most("Evidence.topic", topic.len(), MAX_TOPIC_BYTES)?;
+            at_most("Evidence.lines", lines.len(), EVIDENCE_LINES_MAX)?;
+            for line in &lines {
+                at_most("Evidence.lines", line.len(), EVIDENCE_LINE_MAX_BYTES)?;
+            }
+            let lines = lines.into_iter().map(String::into_boxed_str).collect();
+            EventContent::Evidence { topic: topic.into(), lines }
+        }
         Ok(wire::EventKind::Unspecified) => return Err(FieldError::number("Event.kind", 0)),
         Err(_) => EventContent::Other { kind, body: body.into() },
     })
@@ -75,6 +88,14 @@ fn content_to_wire(content: &EventContent) -> (i32, Vec<u8>) {
             let degraded_us = u64::try_from(degraded.as_micros()).unwrap_or(u64::MAX);
             let body = wire::SpoolRestored { degraded_us };
             (wire::EventKind::SpoolRestored.into(), body.encode_to_vec())
+        }
+        EventContent::Evidence { topic, lines } => {
+            let lines = evidence_lines(lines.iter().map(ToString::to_string));
+            let body = wire::Evidence {
+                topic: cut(topic, MAX_TOPIC_BYTES),
+                lines: lines.into_iter().map(String::from).collect(),
+            };
+            (wire::EventKind::Evidence.into(), body.encode_to_vec())
         }
         EventContent::Other { kind, body } => (*kind, body.to_vec()),
     }

@@ -72,6 +72,9 @@ pub const MAX_TEXT_BYTES: usize = 1_024;
 /// Longest text that says what an event happened to, bytes: a device, mount point or instance.
 pub const MAX_EVENT_KEY_BYTES: usize = 256;
 
+/// Longest topic of evidence, bytes.
+pub const MAX_TOPIC_BYTES: usize = 64;
+
 /// Longest body of an event, bytes: a text of [`MAX_TEXT_BYTES`] and numbers beside it, with room for later kinds. An
 /// agent that cannot write keeps 64 KiB of events in memory, so this is at least sixteen of them.
 pub const MAX_EVENT_BODY_BYTES: usize = 4 << 10;

@@ -4,14 +4,15 @@ use proptest::prelude::*;
 use prost::Message;
 use proto::limits::{
     HEARTBEAT, MAX_EVENT_BODY_BYTES, MAX_EVENT_KEY_BYTES, MAX_FEATURES, MAX_RECONNECT_WINDOW,
-    MAX_TEXT_BYTES,
+    MAX_TEXT_BYTES, MAX_TOPIC_BYTES,
 };
 use proto::{
     CatalogDigest, CatalogVersion, ClockReading, Credit, Hello, StreamId, Welcome, event_from_wire,
     event_to_wire, gap_from_wire, gap_to_wire, wire,
 };
 use shared_model::{
-    BootTime, Event, EventContent, Gap, GapReason, NodeIdentity, Seq, SeqRange, SeqSet, Timestamp,
+    BootTime, EVIDENCE_LINE_MAX_BYTES, EVIDENCE_LINES_MAX, Event, EventContent, Gap, GapReason,
+    NodeIdentity, Seq, SeqRange, SeqSet, Timestamp,
 };
 use std::time::Duration;
 
@@ -152,6 +153,11 @@ fn events_round_trip() {
         EventContent::AgentStarted { version: "0.1.0".into() },
         EventContent::SpoolDegraded { reason: "No space left on device".into() },
         EventContent::SpoolRestored { degraded: Duration::from_micros(9) },
+        EventContent::Evidence {
+            topic: "db.blocking".into(),
+            lines: vec!["pid 7".into(), "".into()],
+        },
+        EventContent::Evidence { topic: "db.blocking".into(), lines: vec![] },
         EventContent::Other { kind: 77, body: [0xff, 0, 1].into() },
         EventContent::Other { kind: -1, body: [].into() },
     ];
@@ -191,6 +197,33 @@ fn broken_events_are_refused() {
         panic!("not taken back");
     };
     assert_eq!(reason.len(), MAX_TEXT_BYTES - 1, "cut between two characters");
+}
+
+/// Scenario: evidence of the most and longest lines with a topic of any length, and bodies past each limit.
+/// Guarantees: what is made here is taken and fits; past a limit the error names the field.
+#[test]
+fn evidence_is_bounded() {
+    let lines = vec!["巡".repeat(EVIDENCE_LINE_MAX_BYTES).into(); EVIDENCE_LINES_MAX + 9];
+    let full = EventContent::Evidence { topic: "t".repeat(MAX_TOPIC_BYTES + 9).into(), lines };
+    let message = event_to_wire(Seq(1), &event(full));
+    assert!(message.body.len() <= MAX_EVENT_BODY_BYTES, "{}", message.body.len());
+    let Ok((_, Event { content: EventContent::Evidence { topic, lines }, .. })) =
+        event_from_wire(&message)
+    else {
+        panic!("not taken back");
+    };
+    assert_eq!((topic.len(), lines.len()), (MAX_TOPIC_BYTES, EVIDENCE_LINES_MAX));
+    assert_eq!(&*lines[EVIDENCE_LINES_MAX - 1], "… 10 more");
+    let line = || "l".repeat(EVIDENCE_LINE_MAX_BYTES);
+    for (topic, lines, field) in [
+        ("t".repeat(MAX_TOPIC_BYTES + 1), vec![], "Evidence.topic"),
+        ("t".to_owned(), vec![line(); EVIDENCE_LINES_MAX + 1], "Evidence.lines"),
+        ("t".to_owned(), vec![line() + "l"], "Evidence.lines"),
+    ] {
+        let body = wire::Evidence { topic, lines }.encode_to_vec().into();
+        let refused = event_from_wire(&wire::Event { body, ..message.clone() });
+        assert_eq!(refused.unwrap_err().field, field);
+    }
 }
 
 proptest! {

@@ -91,3 +91,36 @@ fn a_node_is_looked_into() {
     let (checks, status) = doctor(&data);
     assert_eq!((verdict(&checks, "configuration"), status), (Some("FAIL"), Some(2)));
 }
+
+/// Scenario: a PostgreSQL runs on this node, not watched and then watched. Guarantees: it is named with the script that makes the
+/// agent's account and the lines to paste; once it is in the configuration it is read and named no more.
+#[test]
+fn databases_of_the_node_are_found() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(crate::postgres_server::Server::primary());
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("agent");
+    std::fs::create_dir(&data).unwrap();
+    let name = format!("database PostgreSQL {}", server.port);
+    std::fs::write(data.join("agent.toml"), format!("data_dir = {data:?}\n")).unwrap();
+    let (checks, _) = doctor(&data);
+    assert_eq!(verdict(&checks, &name), Some("WARN"), "{checks:?}");
+    let text = String::from_utf8(agent(&data, &["doctor"]).stdout).unwrap();
+    let block = format!(
+        "      | [[postgres]]\n      | host = \"127.0.0.1\"\n      | port = {}\n",
+        server.port
+    );
+    assert!(
+        text.contains("      | GRANT pg_monitor TO wardround;\n") && text.contains(&block),
+        "{text}"
+    );
+    let text = format!("data_dir = {data:?}\n[[postgres]]\n{}", server.keys(""));
+    std::fs::write(data.join("agent.toml"), text).unwrap();
+    let (checks, _) = doctor(&data);
+    assert_eq!(verdict(&checks, &name), None, "{checks:?}");
+    assert_eq!(
+        verdict(&checks, &format!("postgres 127.0.0.1:{}", server.port)),
+        Some("OK"),
+        "{checks:?}"
+    );
+}

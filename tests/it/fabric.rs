@@ -144,7 +144,16 @@ fn faults_of_a_fabric_are_one_incident_each() {
     simulation.say("Unlink \"h3\"[1]");
     simulation.say("Unlink \"sw-a\"[4]");
     // Along the paths to the switches at the other end of the server's second port, and of a cable between switches.
-    simulation.client("h2", &["ibportstate", "-D", "0,1,3", "1", "width", "1"]);
+    // The simulator may lose a question, so that the first one is asked until it is seen at the server.
+    let rate = tree.join("sys/class/infiniband/mlx5_0/ports/2/rate");
+    let wide = std::fs::read_to_string(&rate).unwrap();
+    wait::until("the server's second port to be narrow", Duration::from_secs(30), || {
+        simulation.client("h2", &["ibportstate", "-D", "0,1,3", "1", "width", "1"]);
+        wait::passes(Duration::from_secs(5), || {
+            std::fs::read_to_string(&rate).is_ok_and(|now| now != wide)
+        })
+        .then_some(())
+    });
     simulation.client("h2", &["ibportstate", "-D", "0,1", "3", "width", "1"]);
     let expected = set(&[
         "ib.errors_rising db1 mlx5_0 1",

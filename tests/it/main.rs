@@ -14,15 +14,19 @@ mod clocks;
 mod clones;
 mod configuration;
 mod cut;
+mod databases;
 mod defaults;
 mod doctor;
 mod fabric;
 mod faults;
 mod fsync;
 mod hostile;
+mod hung_mount;
 mod kills;
 mod neighbours;
 mod noc;
+mod peers;
+mod privacy;
 mod reconnect;
 mod refusals;
 mod restarts;
@@ -30,3 +34,11 @@ mod states;
 mod streams;
 mod tidy;
 mod webhooks;
+
+// The servers of the probes' own tests.
+#[path = "../../agent/databases/tests/it/mariadb_server.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "each test uses a part of it")]
+mod mariadb_server;
+#[path = "../../agent/databases/tests/it/server.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "each test uses a part of it")]
+mod postgres_server;

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("agent-fabric", 2),
     ("agent-databases", 2),
     ("agent-inputs", 2),
+    ("agent-peers", 2),
     ("agent-uplink", 2),
     ("collector-ingest", 2),
     ("collector-store", 2),
@@ -49,6 +50,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
 /// Crates that call what no safe crate offers: the workspace's lints, but `unsafe_code` is denied rather than forbidden, so
 /// that the files named here can allow it.
 const CALLS: &[(&str, &str)] = &[
+    ("agent", "agent/src/heap.rs"),
     ("agent-fabric", "agent/fabric/src/port_events/ffi.rs"),
     ("agent-fabric", "agent/fabric/src/umad/ffi.rs"),
     ("agent-probes", "agent/probes/src/nvme/admin.rs"),

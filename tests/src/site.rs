@@ -25,6 +25,7 @@ pub struct Incident {
     pub late: bool,
     pub reopened: u32,
     pub subject: BTreeMap<String, String>,
+    pub links: Vec<serde_json::Value>,
     pub clocks: BTreeMap<String, serde_json::Value>,
 }
 

@@ -4,7 +4,20 @@
 //! with server-side timeouts, and never selects a statement's text. No error carries what a server wrote in words, since
 //! such words may hold a literal; the SQLSTATE is enough.
 
+mod availability;
+mod blocking_graph;
+mod discovery;
+mod endpoint;
 mod metric;
+pub mod mysql;
+mod paced;
 pub mod postgres;
+mod refusal;
+mod view;
 
-pub use postgres::{CoreService, CoreServiceProbe, PostgresInstance, PostgresProbe, SslMode};
+pub use discovery::{Engine, Found, discover};
+pub use endpoint::SslMode;
+pub use mysql::{MysqlInstance, MysqlProbe};
+pub use postgres::{
+    CoreService, CoreServiceProbe, PostgresFilesProbe, PostgresInstance, PostgresProbe,
+};

@@ -1,5 +1,6 @@
 //! Where a probe puts its samples.
 
+use crate::evidence::{Evidence, Shown};
 use shared_model::Metric;
 
 /// One sample of the current round.
@@ -47,6 +48,7 @@ pub struct Sink {
     cursor: usize,
     layout: u64,
     rounds_with_holes: u32,
+    evidence: Evidence,
 }
 
 /// A series that was not seen for this many rounds is forgotten, so that a device that is gone does not cost for ever.
@@ -92,6 +94,24 @@ impl Sink {
     /// The samples of the current round, always in the same order while [`Self::layout`] stays the same.
     pub fn samples(&self) -> &[Sample] {
         &self.samples
+    }
+
+    /// Says in words what explains the numbers: names of objects, accounts and processes, never the text of a statement or a value out
+    /// of one. `topic` is one of [`shared_model::topic`], which one view of a probe speaks of each round that it is read, with no line
+    /// when there is nothing to say. Only changes leave the node, so what grows by itself, such as a wait, is no part of a line.
+    pub fn show(&mut self, topic: &'static str, lines: impl IntoIterator<Item = String>) {
+        self.evidence.show(topic, lines);
+    }
+
+    /// Says what changed in a text of lines `name=value` since it was given before, in the form `name: old -> new`. A value that begins
+    /// with `#` is a digest, whose change is said and no more.
+    pub fn show_changes(&mut self, topic: &'static str, now: &str) {
+        self.evidence.show_changes(topic, now);
+    }
+
+    /// What was said last of each topic, in this round or an earlier one.
+    pub fn shown(&self) -> &[Shown] {
+        self.evidence.shown()
     }
 
     /// A number that changes whenever the list of series changes.

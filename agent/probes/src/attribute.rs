@@ -1,19 +1,24 @@
 //! Small files of `/sys`, each holding one value: how they are read and how a round of many of them is kept.
 //!
 //! A family that changes slowly is read by opening each file anew: keeping hundreds of files open for one reading in ten
-//! seconds would cost the node more than it saves.
+//! seconds would cost the node more than it saves. Its folders are opened once a round.
 
 use crate::field;
 use crate::tally::Tally;
 use agent_probe::{Outcome, ProbeError, Sink};
-use rustix::io::Errno;
+use rustix::buffer::spare_capacity;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::{Errno, retry_on_intr};
 use shared_model::Metric;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// A file of `/sys` is one page at most (fs/sysfs/file.c); pages are 4 KiB to 64 KiB.
-const LIMIT_BYTES: u64 = 64 << 10;
+const LIMIT_BYTES: usize = 64 << 10;
+
+/// Room for the first reading, which is all that most files need.
+const FIRST_BYTES: usize = 4 << 10;
 
 /// How the content of a file becomes a value: `None` where the driver says that it has none, else what was expected.
 pub(crate) type Parse = fn(&[u8]) -> Result<Option<f64>, &'static str>;
@@ -47,23 +52,63 @@ pub(crate) fn thousandths(text: &[u8]) -> Result<Option<f64>, &'static str> {
 }
 
 /// Reads small files one after another into one buffer.
+///
+/// The way to a folder of `/sys` leads over links and many parts, and costs more than the reading; so the folder of the file
+/// before is kept open, and its neighbours are opened by their name alone.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
+    folder: Option<(PathBuf, OwnedFd)>,
 }
 
 impl Reader {
     /// The content without blanks around it; `None` when the file does not exist, its driver has no value for it (a
     /// link that is down has no speed) or this user may not read it.
     pub(crate) fn read(&mut self, path: &Path) -> Result<Option<&[u8]>, ProbeError> {
-        self.buffer.clear();
-        let buffer = &mut self.buffer;
-        let outcome = File::open(path).and_then(|file| file.take(LIMIT_BYTES).read_to_end(buffer));
-        match outcome {
-            Ok(_) => Ok(Some(self.buffer.trim_ascii())),
+        match self.fill(path) {
+            Ok(()) => Ok(Some(self.buffer.trim_ascii())),
             Err(source) if has_no_value(&source) => Ok(None),
             Err(source) => Err(ProbeError::Read { path: path.to_owned(), source }),
         }
+    }
+
+    /// A folder that stays open beyond its round would stand for a device that is gone.
+    fn forget_folder(&mut self) {
+        self.folder = None;
+    }
+
+    fn fill(&mut self, path: &Path) -> io::Result<()> {
+        self.buffer.clear();
+        let file = self.open(path)?;
+        loop {
+            let filled = self.buffer.len();
+            self.buffer.reserve(FIRST_BYTES.max(filled));
+            let room = self.buffer.capacity() - filled;
+            let read = retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut self.buffer)))?;
+            // A file of one page is answered whole; more than what fitted may be there only when it is full.
+            if read == 0 || read < room {
+                return Ok(());
+            }
+            if self.buffer.len() >= LIMIT_BYTES {
+                return Ok(());
+            }
+        }
+    }
+
+    fn open(&mut self, path: &Path) -> io::Result<OwnedFd> {
+        const FILE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(openat(CWD, path, FILE, Mode::empty())?);
+        };
+        let opened = match self.folder.take().filter(|(known, _)| known == folder) {
+            Some(known) => known,
+            None => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                (folder.to_owned(), openat(CWD, folder, flags, Mode::empty())?)
+            }
+        };
+        let (_, fd) = self.folder.insert(opened);
+        Ok(openat(fd, name, FILE, Mode::empty())?)
     }
 }
 
@@ -94,6 +139,7 @@ pub(crate) struct Round<'a> {
 
 impl<'a> Round<'a> {
     pub(crate) fn new(reader: &'a mut Reader, sink: &'a mut Sink) -> Self {
+        reader.forget_folder();
         Self { reader, sink, tally: Tally::default() }
     }
 

@@ -18,6 +18,8 @@ pub struct Context {
     /// Mount points that the probe `filesystem` leaves out besides node_exporter's default list, each with everything
     /// below it: `/mnt/scratch`.
     pub filesystem_exclude: Vec<String>,
+    /// Mount points that the probe `filesystem` samples alone, each with everything below it; empty for all.
+    pub filesystem_include: Vec<String>,
     /// Block devices that the probe `diskstats` samples although node_exporter's default list leaves them out: `loop0`.
     pub diskstats_include: Vec<String>,
     /// Mount points whose devices hold the database's data, logs and redo, which the clause on I/O wait (§3.3) speaks of;
@@ -41,6 +43,7 @@ impl Context {
             root,
             infiniband_root: None,
             filesystem_exclude: Vec::new(),
+            filesystem_include: Vec::new(),
             diskstats_include: Vec::new(),
             data_mounts: Vec::new(),
             process_groups: DATABASES.map(str::to_owned).to_vec(),
@@ -57,6 +60,7 @@ impl fmt::Debug for Context {
             .field("root", &self.root)
             .field("infiniband_root", &self.infiniband_root)
             .field("filesystem_exclude", &self.filesystem_exclude)
+            .field("filesystem_include", &self.filesystem_include)
             .field("diskstats_include", &self.diskstats_include)
             .field("data_mounts", &self.data_mounts)
             .finish_non_exhaustive()

@@ -5,19 +5,22 @@
 
 mod mountinfo;
 mod remote;
+mod unmounted;
 
 use crate::context::Context;
 use crate::metric::{gauge, info};
 use crate::tally::{self, Tally};
 use agent_probe::{HostFile, HostRoot, Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
-use mountinfo::Mount;
+use mountinfo::{Choice, Mount};
 use remote::Remotes;
 use rustix::fs::StatVfs;
-use shared_model::{Metric, Unit};
+use shared_model::{Clock, Metric, Unit};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use unmounted::Unmounted;
 
 pub(crate) const NAME: &str = "filesystem";
 
@@ -83,7 +86,7 @@ const MAX_MOUNTS: usize = 1024;
 
 pub(crate) struct Filesystem {
     root: HostRoot,
-    exclude: Vec<String>,
+    choice: Choice,
     data_mounts: Vec<String>,
     /// Devices of `mounts` that hold data, each once.
     data_devices: BTreeSet<Box<str>>,
@@ -96,6 +99,8 @@ pub(crate) struct Filesystem {
     /// Whether there are more mounts than [`MAX_MOUNTS`].
     is_cut: bool,
     remotes: Remotes,
+    unmounted: Unmounted,
+    clock: Arc<dyn Clock>,
 }
 
 /// What asking one mount gave: its numbers, or why there are none.
@@ -105,7 +110,10 @@ impl Filesystem {
     pub(crate) fn new(context: &Context) -> Self {
         Self {
             root: context.root.clone(),
-            exclude: context.filesystem_exclude.clone(),
+            choice: Choice {
+                include: context.filesystem_include.clone(),
+                exclude: context.filesystem_exclude.clone(),
+            },
             data_mounts: context.data_mounts.clone(),
             data_devices: BTreeSet::new(),
             tables: ["1/mountinfo", "self/mountinfo"]
@@ -115,6 +123,8 @@ impl Filesystem {
             bad_lines: Vec::new(),
             is_cut: false,
             remotes: Remotes::default(),
+            unmounted: Unmounted::default(),
+            clock: Arc::clone(&context.clock),
         }
     }
 }
@@ -153,12 +163,20 @@ impl Probe for Filesystem {
             tally.bad_line(0, "at most 1024 mounts");
         }
         let answers = self.remotes.ask(&self.mounts);
+        let mut failing = Vec::new();
         for (mount, answer) in self.mounts.iter().zip(answers) {
             let answer = answer.unwrap_or_else(|| {
                 rustix::fs::statvfs(&*mount.point).map_err(|errno| errno.to_string())
             });
             put(mount, &answer, sink);
             tally.sampled();
+            if answer.is_err() {
+                failing.push(mount);
+            }
+        }
+        let now = self.clock.boot();
+        for mount in self.unmounted.round(now, &self.mounts, failing.into_iter()) {
+            sink.put(&DEVICE_ERROR, &labels(mount), 0.0);
         }
         for device in &self.data_devices {
             sink.put(&DATA_DEVICE, &[("device", device)], 1.0);
@@ -169,7 +187,8 @@ impl Probe for Filesystem {
 }
 
 impl Filesystem {
-    /// Brings `mounts` up to date with the first table that can be read, and says which that is.
+    /// Brings `mounts` up to date with the first table that can be read, and says which that is. The table is read each time
+    /// and parsed when it changed: the kernel announces mounts, but not that it made one read-only because of errors.
     fn refresh(&mut self) -> Result<PathBuf, ProbeError> {
         let [first, own] = &mut self.tables;
         let (text, path) = match first.read() {
@@ -178,7 +197,7 @@ impl Filesystem {
         };
         if *text != *self.parsed {
             text.clone_into(&mut self.parsed);
-            (self.mounts, self.bad_lines) = mountinfo::parse(&self.parsed, &self.exclude);
+            (self.mounts, self.bad_lines) = mountinfo::parse(&self.parsed, &self.choice);
             self.is_cut = self.mounts.len() > MAX_MOUNTS;
             self.mounts.truncate(MAX_MOUNTS);
             self.data_devices = data_devices(&self.root, &self.mounts, &self.data_mounts);
@@ -203,9 +222,12 @@ fn data_devices(root: &HostRoot, mounts: &[Mount], wanted: &[String]) -> BTreeSe
     mounts.iter().filter(holds_data).map(name).collect()
 }
 
+fn labels(mount: &Mount) -> [(&'static str, &str); 3] {
+    [("device", &*mount.device), ("mountpoint", &*mount.point), ("fstype", &*mount.kind)]
+}
+
 fn put(mount: &Mount, answer: &Answer, sink: &mut Sink) {
-    let labels =
-        [("device", &*mount.device), ("mountpoint", &*mount.point), ("fstype", &*mount.kind)];
+    let labels = labels(mount);
     let [device, point, kind] = labels;
     let read_only = f64::from(u8::from(mount.is_read_only));
     let numbers = match answer {
@@ -246,7 +268,7 @@ mod tests {
 28 1 8:17 / /backup rw - ext4 /dev/sdb1 rw
 29 1 0:40 / /export rw - nfs4 192.0.2.1:/x rw
 ";
-        let (mounts, _) = mountinfo::parse(table, &[]);
+        let (mounts, _) = mountinfo::parse(table, &Choice::default());
         let root = HostRoot::at(dir.path());
         let found = |wanted: &[&str]| {
             let wanted: Vec<String> = wanted.iter().map(|w| (*w).to_owned()).collect();

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Names of the probes over a network, besides those of the host.
-const NETWORK: [&str; 6] =
-    ["postgres", "core_service", "scrape", "document", "ceph", "ceph_daemons"];
+const NETWORK: [&str; 8] =
+    ["postgres", "mysql", "core_service", "scrape", "document", "ceph", "ceph_daemons", "peer"];
 
 /// Arguments of `probe`.
 #[derive(Args)]
@@ -72,10 +72,12 @@ impl ProbeArgs {
             }
             let configured = match name.as_str() {
                 "postgres" => !config.postgres.is_empty(),
+                "mysql" => !config.mysql.is_empty(),
                 "core_service" => !config.core_service.is_empty(),
                 "scrape" => !config.scrape.is_empty(),
                 "document" => !config.document.is_empty(),
                 "ceph" | "ceph_daemons" => !config.ceph.is_empty(),
+                "peer" => !config.peer.is_empty(),
                 _ if name == agent_fabric::NAME => config.probe.contains_key(name),
                 _ => true,
             };

@@ -3,7 +3,7 @@
 use super::join::collector_address;
 use super::{VERSION, block_on};
 use crate::config::Config;
-use crate::forwarder::{Forwarder, Known, Offer, Tell};
+use crate::forwarder::{Forwarder, Known, Offer, Settled, Tell};
 use crate::lanes::{FastLane, NetworkLane, STACK_BYTES, SlowLane, Ward};
 use crate::own_metrics::{OwnMetrics, Status};
 use crate::report::Reports;
@@ -142,11 +142,13 @@ impl Lanes {
         let offer: Offer = Box::new(move |catalog, batch| {
             offering.offer(catalog, batch).map(drop).map_err(|error| chain(&error))
         });
+        let settling = uplink.clone();
         let known: Known = Box::new(move || knowing.catalog());
+        let settled: Settled = Box::new(move || settling.is_settled());
         let status: Status = Box::new(move || telling.status());
         let tell: Tell =
             Box::new(move |event| noting.event(event).map(drop).map_err(|error| chain(&error)));
-        let forwarder = Arc::new(Forwarder::new(offer, known, tell, Arc::clone(clock)));
+        let forwarder = Arc::new(Forwarder::new(offer, (known, settled), tell, Arc::clone(clock)));
         let ward = Ward { forwarder: Arc::clone(&forwarder), clock: Arc::clone(clock) };
 
         let probes = plan::host_probes(config, None, clock);

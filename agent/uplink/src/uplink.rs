@@ -94,7 +94,8 @@ impl Uplink {
     /// wakes the sender. Never waits for the network; waits for the disk's confirmation only when the catalog changes,
     /// which must be there before the batches that need it, or when the disk is full.
     ///
-    /// `catalog` is a delta on the current generation, or a whole catalog (base 0) that extends the current one.
+    /// `catalog` is a delta on the current generation, or a whole catalog (base 0) that extends the current one, or, while
+    /// [`Self::is_settled`], takes its place.
     ///
     /// # Errors
     /// [`OfferError`]: this batch is lost. A batch that the spool could not take is declared lost as soon as the spool can
@@ -141,6 +142,11 @@ impl Uplink {
         // A full place means that an order waits already; whoever takes it sees that it is urgent.
         let _waits_already = self.0.syncs.try_send(Order::Sync).is_err();
         Ok(seq)
+    }
+
+    /// Whether the collector has confirmed all that was ever offered, or its loss is declared and confirmed.
+    pub fn is_settled(&self) -> bool {
+        self.0.lock().spool.is_settled()
     }
 
     /// The full catalog of the spool, from which a restarted agent goes on numbering its series and sets.

@@ -4,7 +4,7 @@
 //! called on the server's own threads; an act is durable before its future resolves.
 
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, Incident, IncidentId,
+    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, Exhibit, Incident, IncidentId,
     IncidentRevision, IncidentSet, Judgement, Role, Rule, SeriesReader, Silence, SilenceChange,
     SilenceRefused, Text,
 };
@@ -195,6 +195,8 @@ pub struct FindingView {
     pub since: Option<Timestamp>,
     /// The judgement now.
     pub judgement: Judgement,
+    /// What probes said last that explains it.
+    pub evidence: Vec<Exhibit>,
 }
 
 /// An account. It has no `Debug`, so that its hash cannot end up in a log.

@@ -1,6 +1,6 @@
 //! Entries of the ledger (故障台账). This shape is on disk for ever: fields may be added, never changed or taken away.
 
-use crate::IncidentId;
+use crate::{Exhibit, IncidentId};
 use serde::{Deserialize, Serialize};
 use shared_model::{Clause, Labels, Level, Timestamp};
 use std::sync::Arc;
@@ -99,6 +99,11 @@ pub enum EntryKind {
         at_event: Timestamp,
         /// The value.
         value: Option<f64>,
+    },
+    /// A probe said something that explains the incident. For the record: it changes neither state nor condition.
+    Evidence {
+        /// What it said.
+        exhibit: Exhibit,
     },
     /// A person responded.
     Acknowledged {

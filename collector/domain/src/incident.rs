@@ -111,6 +111,19 @@ pub struct Link {
     pub value: Option<f64>,
 }
 
+/// What a probe said beside its numbers, such as the chain of sessions that block each other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Exhibit {
+    /// The node's wall clock when it was said.
+    pub at: Timestamp,
+    /// What it speaks of, as in the label `instance`; a node is its own.
+    pub instance: String,
+    /// One of [`shared_model::topic`].
+    pub topic: String,
+    /// Names of objects, accounts and processes, within the limits of [`shared_model::evidence_lines`].
+    pub lines: Vec<String>,
+}
+
 /// A line of the handling record (处理过程).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Note {
@@ -163,4 +176,7 @@ pub struct Incident {
     pub fix: Option<String>,
     /// Handling record.
     pub notes: Vec<Note>,
+    /// What probes said of it, oldest first. A snapshot of an older release has none.
+    #[serde(default)]
+    pub evidence: Vec<Exhibit>,
 }

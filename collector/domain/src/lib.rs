@@ -14,6 +14,7 @@ mod revision;
 mod rule;
 mod series;
 mod silence;
+mod silent_node;
 
 pub use act::{Act, ActRefused, Role};
 pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor, Settled};
@@ -21,7 +22,7 @@ pub use contract::{Contract, CoreService, DatabaseService, Topology};
 pub use delivery::{Delivery, DeliveryOutcome, DeliveryReport, Fate, Transition};
 pub use entry::{Actor, Entry, EntryKind};
 pub use finding::{Checks, Condition, Finding, Judgement};
-pub use incident::{Clocks, Incident, IncidentId, IncidentState, LevelChange, Link, Note};
+pub use incident::{Clocks, Exhibit, Incident, IncidentId, IncidentState, LevelChange, Link, Note};
 pub use revision::{IncidentRevision, IncidentSet};
 pub use rule::{Component, ExplainedBy, Rule, Text, Tier};
 pub use series::{Matcher, MatcherOp, SeriesData, SeriesId, SeriesReader};
@@ -30,3 +31,4 @@ pub use silence::{
     SILENCE_TEXT_MAX_CHARS, SILENCE_VALUES_MAX, SILENCES_MAX, Silence, SilenceChange, SilenceId,
     SilenceMatcher, SilenceRefused, SilenceState,
 };
+pub use silent_node::{NODE_LOST, NODE_SILENT, NODES_LOST, check_of};

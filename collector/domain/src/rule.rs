@@ -88,4 +88,6 @@ pub struct Rule {
     pub level: Level,
     /// Causes that explain its findings.
     pub explained_by: Vec<ExplainedBy>,
+    /// Topics of evidence that explain its findings, of [`shared_model::topic`].
+    pub evidence: Vec<String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! A silence mutes people. It never stops a clock, hides an incident or keeps anything out of the ledger.
 
-use crate::Incident;
+use crate::{Incident, check_of};
 use serde::{Deserialize, Serialize};
 use shared_model::Timestamp;
 use std::fmt;
@@ -54,7 +54,8 @@ impl SilenceMatcher {
     pub fn matches(&self, incident: &Incident) -> bool {
         let is_one = |value: &str| self.values.iter().any(|v| v == value);
         match self.name.as_str() {
-            "rule" | "alertname" => is_one(&incident.cause),
+            // Who silences that a node is silent means its loss as well; that of several is named by itself.
+            "rule" | "alertname" => is_one(&incident.cause) || is_one(check_of(&incident.cause)),
             "level" => is_one(&incident.level.number().to_string()),
             "clause" => is_one(incident.clause.as_str()),
             "incident" => is_one(&incident.id.to_string()),

@@ -1,9 +1,10 @@
 //! What people do: respond, state a fix, ask for verification.
 
+use crate::cause::Cause;
 use crate::machine::Machine;
 use crate::state::LastAct;
 use collector_domain::{
-    Act, ActRefused, Actor, Condition, Entry, EntryKind, Incident, IncidentState,
+    Act, ActRefused, Actor, Condition, Entry, EntryKind, Incident, IncidentState, NODES_LOST,
 };
 use shared_model::Timestamp;
 
@@ -100,7 +101,7 @@ impl Machine {
     fn obstacle(&self, incident: &Incident) -> String {
         let link = incident.links.iter().find(|l| {
             l.condition == incident.condition
-                && crate::cause::Cause::from_id(&incident.cause).is_some()
+                && (Cause::from_id(&incident.cause).is_some() || *incident.cause == *NODES_LOST)
         });
         let (rule, subject, value) = match link {
             Some(link) => (&link.rule, &link.subject, link.value),

@@ -1,7 +1,7 @@
 //! What the machine knows of rules and causes: texts, clauses, explanations.
 
 use crate::cause::Cause;
-use collector_domain::{ExplainedBy, Rule, Text};
+use collector_domain::{ExplainedBy, NODE_LOST, NODE_SILENT, NODES_LOST, Rule, Text, check_of};
 use shared_model::Level;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ pub(crate) const WRITABLE: &str = "db.writable";
 pub(crate) const STANDBY_USABLE: &str = "db.standby_usable";
 pub(crate) const REPLICATION: &str = "db.replication";
 pub(crate) const CORE_SERVICE_UP: &str = "core.service_up";
-pub(crate) const NODE_SILENT: &str = "monitoring.node_silent";
 pub(crate) const PROBE_DATA: &str = "monitoring.probe_data";
+/// Whether one node reaches another over one path: a witness, and no incident.
+pub(crate) const PEER_REACHABLE: &str = "peer.reachable";
 
 /// Rules that classify a declared database service and open nothing by themselves there.
 pub(crate) const SERVICE_RULES: [&str; 5] =
@@ -53,9 +54,16 @@ impl Catalogue {
         if let Some(cause) = Cause::from_id(cause) {
             return (cause.title(), cause.advice());
         }
-        let rule = self.rules.get(cause);
+        let rule = self.rules.get(check_of(cause));
+        if cause == NODES_LOST {
+            return nodes_lost();
+        }
         let advice = rule.map_or_else(|| text("", ""), |r| r.advice.clone());
         let title = match rule {
+            _ if cause == NODE_LOST => text(
+                "节点宕机或断网：其他节点均无法到达",
+                "Node down or cut off: no other node reaches it",
+            ),
             _ if cause == NODE_SILENT && level <= Level::Two => text(
                 "状态未知：节点失联且无旁证",
                 "State unknown: node silent and no second witness",
@@ -69,6 +77,18 @@ impl Catalogue {
         };
         (title, advice)
     }
+}
+
+fn nodes_lost() -> (Text, Text) {
+    let title = text(
+        "多个节点同时失联：交换机、机柜电源或采集端网络",
+        "Several nodes lost at once: a switch, a rack's power, or the collector's network",
+    );
+    let advice = text(
+        "先查这些节点共用的部件：机柜电源（PDU）、接入交换机、采集端自身网络；恢复后逐台核对。",
+        "Look first at what these nodes share: the rack's power, their switch, the collector's own network. Then look at each of them.",
+    );
+    (title, advice)
 }
 
 /// The pack may say the same; said here they hold for every pack.

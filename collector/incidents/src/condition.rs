@@ -4,7 +4,9 @@ use crate::catalogue::SERVICE_LINKS;
 use crate::cause::Cause;
 use crate::machine::{Assessments, Machine, Run};
 use crate::service::Assessment;
-use collector_domain::{Condition, EntryKind, Incident, IncidentId, IncidentState};
+use collector_domain::{
+    Condition, EntryKind, Incident, IncidentId, IncidentState, NODE_SILENT, NODES_LOST, check_of,
+};
 use shared_model::Timestamp;
 
 impl Machine {
@@ -52,6 +54,9 @@ impl Machine {
             let assessment = assessments.get(service);
             return (service_condition(incident, assessment), now, None);
         }
+        if *incident.cause == *NODES_LOST {
+            return (outage_condition(incident), now, None);
+        }
         if incident.late && !self.is_judged_live(incident) {
             // What the late data showed last stands.
             return (incident.condition, now, incident.value);
@@ -60,6 +65,22 @@ impl Machine {
         let at_event = standing.filter(|s| s.condition == condition).map_or(now, |s| s.at);
         (condition, at_event, standing.and_then(|s| s.value))
     }
+}
+
+/// Clear only when every node that was lost is heard again.
+fn outage_condition(incident: &Incident) -> Condition {
+    let nodes = incident.links.iter().filter(|l| check_of(&l.rule) == NODE_SILENT);
+    let conditions: Vec<Condition> = nodes.map(|link| link.condition).collect();
+    if conditions.is_empty() { Condition::Unknown } else { worst(conditions.into_iter()) }
+}
+
+/// Breached before unknown before clear.
+fn worst(conditions: impl Iterator<Item = Condition>) -> Condition {
+    conditions.fold(Condition::Clear, |worst, condition| match (worst, condition) {
+        (Condition::Breached, _) | (_, Condition::Breached) => Condition::Breached,
+        (Condition::Unknown, _) | (_, Condition::Unknown) => Condition::Unknown,
+        (Condition::Clear, Condition::Clear) => Condition::Clear,
+    })
 }
 
 /// Clear only when no classification holds and every linked finding of the service is clear. Under watch it is never
@@ -74,12 +95,7 @@ fn service_condition(incident: &Incident, assessment: Option<&Assessment>) -> Co
         .iter()
         .filter(|l| SERVICE_LINKS.contains(&&*l.rule))
         .filter(|l| !assessment.is_some_and(|a| a.is_moot(l)));
-    let links = links.fold(Condition::Clear, |worst, link| match (worst, link.condition) {
-        (Condition::Breached, _) | (_, Condition::Breached) => Condition::Breached,
-        (Condition::Unknown, _) | (_, Condition::Unknown) => Condition::Unknown,
-        (Condition::Clear, Condition::Clear) => Condition::Clear,
-    });
-    match links {
+    match worst(links.map(|link| link.condition)) {
         // An accusation that no fresh witness repeats.
         Condition::Breached if watched => Condition::Unknown,
         links => links,

@@ -162,6 +162,7 @@ fn opened(entry: &Entry, catalogue: &Catalogue) -> Option<Incident> {
         acknowledged_by: None,
         fix: None,
         notes: Vec::new(),
+        evidence: Vec::new(),
     })
 }
 
@@ -194,7 +195,8 @@ fn check(incident: &Incident, entry: &Entry) -> Result<(), FoldError> {
         EntryKind::Opened { .. } => true,
         EntryKind::Linked { .. }
         | EntryKind::Condition { .. }
-        | EntryKind::LateCondition { .. } => state != Closed,
+        | EntryKind::LateCondition { .. }
+        | EntryKind::Evidence { .. } => state != Closed,
         // A level never falls.
         EntryKind::Reclassified { level, .. } => state != Closed && level <= incident.level,
         EntryKind::Acknowledged { .. } | EntryKind::ResponseMissed => state == Open,
@@ -234,6 +236,7 @@ fn change(incident: &mut Incident, entry: &Entry, catalogue: &Catalogue) {
             incident.condition = *condition;
             incident.value = *value;
         }
+        EntryKind::Evidence { exhibit } => incident.evidence.push(exhibit.clone()),
         EntryKind::Acknowledged { .. } => {
             incident.state = IncidentState::Acknowledged;
             incident.clocks.acknowledged = Some(at);

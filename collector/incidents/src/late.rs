@@ -1,13 +1,14 @@
 //! Findings of data that arrived late: it lay in a spool while its node had no session, and was judged apart from what is
 //! live. They open incidents of their own or add to the record; they never reopen, recover or raise a live incident.
 
-use crate::catalogue::{NODE_SILENT, SERVICE_RULES};
+use crate::catalogue::SERVICE_RULES;
 use crate::cause::Cause;
 use crate::machine::{Machine, Run, is_own, links_to};
 use crate::raise::{Opening, words};
 use crate::standing::Standing;
 use collector_domain::{
-    Checks, Condition, Entry, EntryKind, Finding, Incident, IncidentId, IncidentState, Tier,
+    Checks, Condition, Entry, EntryKind, Finding, Incident, IncidentId, IncidentState, NODE_SILENT,
+    Tier, check_of,
 };
 use shared_model::{Level, Timestamp};
 use std::sync::Arc;
@@ -105,7 +106,7 @@ impl Machine {
 
     /// Whether a live finding on the incident's own check came after it was opened.
     pub(crate) fn is_judged_live(&self, incident: &Incident) -> bool {
-        let known = self.state.standings.get(&incident.cause, &incident.subject);
+        let known = self.state.standings.get(check_of(&incident.cause), &incident.subject);
         known.is_some_and(|s| s.heard >= incident.clocks.detected)
     }
 

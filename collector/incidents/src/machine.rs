@@ -1,6 +1,6 @@
 //! The machine: its inputs, the order of its steps, and how it records.
 
-use crate::catalogue::{Catalogue, NODE_SILENT, SERVICE_RULES};
+use crate::catalogue::{Catalogue, PEER_REACHABLE, SERVICE_RULES};
 use crate::fold::apply;
 use crate::service::Assessment;
 use crate::standing::Standing;
@@ -8,7 +8,7 @@ use crate::state::MachineState;
 use crate::{CLOSED_MAX, DEVIATIONS_MAX};
 use collector_domain::{
     Actor, Checks, Condition, Contract, Entry, EntryKind, Finding, Incident, IncidentId,
-    IncidentState, Rule, Tier, Topology,
+    IncidentState, NODE_SILENT, Rule, Tier, Topology, check_of,
 };
 use shared_model::{Labels, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,10 +170,11 @@ impl Machine {
         self.state.standings.insert(Standing::of(finding, now));
     }
 
-    /// Whether a standing that is not breached is still needed: witnesses of databases, and what unfinished
+    /// Whether a standing that is not breached is still needed: witnesses of databases and nodes, and what unfinished
     /// incidents refer to.
     fn remembers(&self, rule: &str, subject: &Labels) -> bool {
         SERVICE_RULES.contains(&rule)
+            || rule == PEER_REACHABLE
             || self.unfinished().any(|i| is_own(i, rule, subject) || links_to(i, rule, subject))
     }
 
@@ -192,7 +193,7 @@ impl Machine {
 
     /// The condition of a check now; unknown while its node is silent and when it was never judged.
     pub(crate) fn effective(&self, rule: &str, subject: &Labels) -> (Condition, Option<&Standing>) {
-        let standing = self.state.standings.get(rule, subject);
+        let standing = self.state.standings.get(check_of(rule), subject);
         let of_silence = rule.starts_with("monitoring.");
         let mute = !of_silence && subject.get("host").is_some_and(|h| self.silent(h));
         match standing {
@@ -224,8 +225,9 @@ impl Machine {
             self.state.closed.push_back(*id);
             self.state.last_acts.remove(id);
             let Some(incident) = self.state.incidents.get(id) else { continue };
-            let own = (Arc::clone(&incident.cause), incident.subject.clone());
-            let links = incident.links.iter().map(|l| (Arc::clone(&l.rule), l.subject.clone()));
+            let own = (Arc::from(check_of(&incident.cause)), incident.subject.clone());
+            let links =
+                incident.links.iter().map(|l| (Arc::from(check_of(&l.rule)), l.subject.clone()));
             for (rule, subject) in std::iter::once(own).chain(links).collect::<Vec<_>>() {
                 let breached = self
                     .state
@@ -260,12 +262,12 @@ pub(crate) type Assessments = BTreeMap<String, Assessment>;
 
 /// Whether the incident stands for this check.
 pub(crate) fn is_own(incident: &Incident, rule: &str, subject: &Labels) -> bool {
-    *incident.cause == *rule && incident.subject == *subject
+    check_of(&incident.cause) == rule && incident.subject == *subject
 }
 
 /// Whether the incident explains this check.
 pub(crate) fn links_to(incident: &Incident, rule: &str, subject: &Labels) -> bool {
-    incident.links.iter().any(|l| *l.rule == *rule && l.subject == *subject)
+    incident.links.iter().any(|l| check_of(&l.rule) == rule && l.subject == *subject)
 }
 
 fn is_deviation(tier: Tier) -> bool {

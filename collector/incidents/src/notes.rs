@@ -1,7 +1,7 @@
 //! The handling record (处理过程): one line per entry, Chinese first with English beside.
 
 use crate::NOTES_MAX;
-use collector_domain::{Actor, Condition, Entry, EntryKind, Incident, Note};
+use collector_domain::{Actor, Condition, Entry, EntryKind, Exhibit, Incident, Note};
 
 /// Adds the line of `entry`. The last line that fits says where the rest is.
 pub(crate) fn note(incident: &mut Incident, entry: &Entry) {
@@ -52,6 +52,9 @@ fn line(kind: &EntryKind) -> String {
                 Some(value) => format!("{zh}，值 {value} / {en} at {value}"),
                 None => format!("{zh} / {en}"),
             }
+        }
+        EntryKind::Evidence { exhibit: Exhibit { topic, instance, lines, .. } } => {
+            format!("证据 {topic} {instance} / evidence: {}", lines.join(" | "))
         }
         EntryKind::Acknowledged { in_time } => {
             format!("响应，{} / acknowledged, {}", timely_zh(*in_time), timely(*in_time))

@@ -1,12 +1,15 @@
 //! What a breach of a plain rule leads to: nothing new, a relapse, a link, or an incident.
 
 use crate::LINKS_MAX;
-use crate::catalogue::{NODE_SILENT, PROBE_DATA, SERVICE_RULES};
+use crate::catalogue::{PROBE_DATA, SERVICE_RULES};
 use crate::cause::Cause;
 use crate::explain::agrees;
 use crate::machine::{Machine, Run, is_own, links_to};
 use crate::standing::Standing;
-use collector_domain::{Condition, EntryKind, Incident, IncidentId, IncidentState, Rule, Tier};
+use collector_domain::{
+    Condition, EntryKind, Incident, IncidentId, IncidentState, NODE_SILENT, NODES_LOST, Rule, Tier,
+    check_of,
+};
 use shared_model::{Clause, Labels, Level, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,12 +90,15 @@ impl Machine {
             if is_repaired(incident.state) {
                 let kind = self.reopening(run.now, breach.since, level);
                 self.record(run, id, kind);
+                self.exhibit(run, id);
             }
             return true;
         }
         self.unfinished()
             .filter(|i| i.state != IncidentState::Watching)
-            .any(|i| links_to(i, &breach.rule, &breach.subject))
+            .filter(|i| links_to(i, &breach.rule, &breach.subject))
+            // A node that came back and is lost again is another fault than the outage that it was part of.
+            .any(|i| *i.cause != *NODES_LOST || !is_over(i, &breach.rule, &breach.subject))
     }
 
     /// The unfinished incident, not yet in its watch, that explains this symptom.
@@ -127,6 +133,7 @@ impl Machine {
     ) {
         let kind = EntryKind::Linked { rule: Arc::clone(rule), subject: subject.clone() };
         self.record(run, id, kind);
+        self.exhibit(run, id);
     }
 
     /// Opens an incident, or makes the oldest incident of a symptom that was confirmed before this cause the cause's own:
@@ -164,9 +171,10 @@ impl Machine {
 
     fn is_symptom(&self, incident: &Incident, opening: &Opening) -> bool {
         self.catalogue.rule(&incident.cause).is_some_and(|r| {
-            r.explained_by
-                .iter()
-                .any(|e| e.rule == opening.cause && agrees(e, &opening.subject, &incident.subject))
+            r.explained_by.iter().any(|e| {
+                *e.rule == *check_of(&opening.cause)
+                    && agrees(e, &opening.subject, &incident.subject)
+            })
         })
     }
 
@@ -185,8 +193,18 @@ impl Machine {
             late: opening.late,
         };
         self.record(run, id, kind);
+        self.exhibit(run, id);
         id
     }
+}
+
+/// Whether the incident has seen this check clear since it was linked.
+fn is_over(incident: &Incident, rule: &str, subject: &Labels) -> bool {
+    incident.links.iter().any(|link| {
+        check_of(&link.rule) == rule
+            && link.subject == *subject
+            && link.condition == Condition::Clear
+    })
 }
 
 /// Whether a fix was stated.
@@ -197,9 +215,9 @@ pub(crate) fn is_repaired(state: IncidentState) -> bool {
 /// Whether the incident's cause, or a finding that it holds and that is not clear, explains the symptom.
 fn explains(incident: &Incident, explained: &Rule, symptom: &Labels) -> bool {
     explained.explained_by.iter().any(|e| {
-        (incident.cause == e.rule && agrees(e, &incident.subject, symptom))
+        (check_of(&incident.cause) == &*e.rule && agrees(e, &incident.subject, symptom))
             || incident.links.iter().any(|l| {
-                l.rule == e.rule
+                check_of(&l.rule) == &*e.rule
                     && l.condition != Condition::Clear
                     && agrees(e, &l.subject, symptom)
             })

@@ -1,5 +1,6 @@
 //! Everything the machine remembers: the collector's snapshot of it.
 
+use crate::exhibits::Exhibits;
 use crate::follow::Settling;
 use crate::standing::Standings;
 use collector_domain::{Incident, IncidentId};
@@ -30,6 +31,9 @@ pub struct MachineState {
     pub(crate) last_acts: BTreeMap<IncidentId, LastAct>,
     /// Breaches that wait for the decision whether their node is silent: rule and subject.
     pub(crate) deferred: BTreeSet<(Arc<str>, Labels)>,
+    /// What probes said last. A snapshot of an older release has none.
+    #[serde(default)]
+    pub(crate) exhibits: Exhibits,
     /// How many advisories and deviations were left out of the list because it was full.
     pub(crate) deviations_left_out: u64,
 }

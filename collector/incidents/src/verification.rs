@@ -4,7 +4,8 @@ use crate::catalogue::INSTANCE_UP;
 use crate::cause::Cause;
 use crate::machine::{Machine, Run};
 use collector_domain::{
-    Checks, Condition, EntryKind, Incident, IncidentId, IncidentState, Judgement,
+    Checks, Condition, EntryKind, Incident, IncidentId, IncidentState, Judgement, NODES_LOST,
+    check_of,
 };
 use shared_model::{Labels, Timestamp};
 
@@ -44,12 +45,15 @@ impl Machine {
             return Outcome::Waiting;
         };
         let ask = |rule: &str, subject: &Labels| {
+            let rule = check_of(rule);
             outcome(rule, subject, checks.judgement(rule, subject), asked)
         };
         let service = Cause::from_id(&incident.cause)
             .and_then(|_| incident.subject.get("service"))
             .and_then(|name| self.topology.databases.iter().find(|d| d.name == name));
         let own = match (Cause::from_id(&incident.cause), service) {
+            // All that it stands for is linked.
+            (None, _) if *incident.cause == *NODES_LOST => Outcome::Passed,
             (None, _) => ask(&incident.cause, &incident.subject),
             (Some(_), None) => Outcome::Passed,
             (Some(_), Some(service)) => {

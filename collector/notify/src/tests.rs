@@ -3,8 +3,8 @@
 use crate::{Attempts, Notifications, Origin, Profile, Receiver, body, retry_after};
 use collector_domain::{
     Actor, Clocks, Condition, DeliveryOutcome, DeliveryReport, Entry, EntryKind, Fate, Incident,
-    IncidentId, IncidentState, LevelChange, NewSilence, Silence, SilenceChange, SilenceMatcher,
-    SilenceRefused, Text, Transition,
+    IncidentId, IncidentState, LevelChange, NODE_LOST, NODE_SILENT, NODES_LOST, NewSilence,
+    Silence, SilenceChange, SilenceMatcher, SilenceRefused, Text, Transition,
 };
 use shared_model::{BootTime, Labels, Level, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,7 @@ fn incident(id: u64, level: Level, host: &str) -> Incident {
         acknowledged_by: None,
         fix: None,
         notes: vec![],
+        evidence: vec![],
     }
 }
 
@@ -467,4 +468,21 @@ fn matchers_follow_the_incident() {
         assert_eq!(holds(name, values), expected, "{name} {values:?}");
     }
     assert_eq!(Transition::Opened.as_str(), "opened");
+}
+
+/// Scenario: silences of rules while a silent node turns out to be lost, alone and with others. Guarantees: who silenced its silence is
+/// not told of its loss; the loss of several is told unless it is named.
+#[test]
+fn a_silent_node_stays_silenced_when_it_is_lost() {
+    for (cause, rule, expected) in [
+        (NODE_LOST, NODE_SILENT, true),
+        (NODE_LOST, NODE_LOST, true),
+        (NODE_SILENT, NODE_LOST, false),
+        (NODES_LOST, NODE_SILENT, false),
+        (NODES_LOST, NODES_LOST, true),
+    ] {
+        let incident = Incident { cause: cause.into(), ..incident(7, Level::Two, "db1") };
+        let matcher = SilenceMatcher { name: "rule".to_owned(), values: vec![rule.to_owned()] };
+        assert_eq!(matcher.matches(&incident), expected, "{cause} {rule}");
+    }
 }

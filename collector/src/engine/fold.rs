@@ -11,8 +11,8 @@ use collector_notify::Notifications;
 use collector_standards::{Evaluator, Pack};
 use collector_store::series::GroupId;
 use shared_journal::Lsn;
-use shared_model::{Batch, Catalog, Labels, Lane, Seq, SeqRange, Timestamp};
-use std::collections::{BTreeMap, HashMap};
+use shared_model::{Batch, Catalog, EventContent, Labels, Lane, Seq, SeqRange, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -255,6 +255,9 @@ impl Fold {
     fn bind(&mut self, source: u32, catalog: &Catalog, sink: &mut dyn SampleSink) {
         let Some(stream) = self.streams.get_mut(&source) else { return };
         let node = stream.node.clone();
+        // A node that numbers its series anew leaves sets behind.
+        let kept: BTreeSet<u32> = catalog.sets.iter().map(|set| set.id).collect();
+        stream.columns.retain(|id, _| kept.contains(id));
         let defined = defined(catalog);
         let sets: Vec<_> = catalog.sets.iter().map(|set| stream.labels(&defined, set)).collect();
         for (set, labels) in catalog.sets.iter().zip(sets) {
@@ -354,11 +357,21 @@ impl Fold {
     }
 
     fn event(&mut self, lsn: Lsn, event: &EventRecord, sink: &mut dyn SampleSink) -> Folded {
-        let stream = self.streams.get_mut(&event.source);
-        let is_new = stream.is_some_and(|stream| stream.acked.insert(event.seq));
         let mut folded = self.heard(event.source, event.stamp);
-        if let Some(step_us) = event.clock_step_us().filter(|_| is_new) {
-            folded.entries.extend(self.node_stepped(lsn, event, step_us, sink).entries);
+        let Some(stream) = self.streams.get_mut(&event.source) else { return folded };
+        if !stream.acked.insert(event.seq) {
+            return folded;
+        }
+        match event.content() {
+            Some(EventContent::ClockStep { step_us }) => {
+                folded.entries.extend(self.node_stepped(lsn, event, step_us, sink).entries);
+            }
+            Some(EventContent::Evidence { topic, lines }) => {
+                let said = event.exhibit(stream.node.node(), &topic, lines);
+                let order = (event.source, event.seq);
+                folded.entries.extend(self.machine.said(self.now, said, order, &self.evaluator));
+            }
+            _ => {}
         }
         folded.entries.extend(self.advance_late(event.source).entries);
         folded

@@ -23,7 +23,7 @@ mod steady;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use publish::{NodeStatus, Published, View};
+pub(crate) use publish::{Found, NodeStatus, Published, View};
 pub(crate) use recovery::open;
 pub(crate) use registrar::CollectorRegistrar;
 pub(crate) use replay::{Replayed, replay};

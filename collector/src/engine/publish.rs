@@ -6,7 +6,8 @@
 use super::fold::Fold;
 use super::revisions::Revisions;
 use collector_domain::{
-    Condition, Contract, Finding, IncidentRevision, IncidentSet, IncidentState,
+    Condition, Contract, Exhibit, Finding, IncidentRevision, IncidentSet, IncidentState,
+    NODE_SILENT,
 };
 use collector_notify::Notifications;
 use shared_model::{BootTime, NodeIdentity, Timestamp};
@@ -36,11 +37,18 @@ pub(crate) struct View {
     /// Streams of nodes that were ever heard, the newest of each node.
     pub(crate) nodes: Vec<NodeStatus>,
     /// Everything that is not clear.
-    pub(crate) findings: Arc<Vec<Finding>>,
+    pub(crate) findings: Arc<Vec<Found>>,
     /// Silences and deliveries.
     pub(crate) notify: Arc<Notifications>,
     /// Counters of the engine.
     pub(crate) totals: Totals,
+}
+
+/// A finding, with what probes said last that explains it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) finding: Finding,
+    pub(crate) evidence: Vec<Exhibit>,
 }
 
 /// A node as the engine sees it.
@@ -158,7 +166,7 @@ fn nodes(fold: &Fold) -> Vec<NodeStatus> {
         .evaluator
         .conditions()
         .filter(|(rule, _, judgement)| {
-            &*rule.id == "monitoring.node_silent" && judgement.condition == Condition::Breached
+            &*rule.id == NODE_SILENT && judgement.condition == Condition::Breached
         })
         .filter_map(|(_, subject, _)| subject.get("host"))
         .collect();
@@ -175,18 +183,21 @@ fn nodes(fold: &Fold) -> Vec<NodeStatus> {
         .collect()
 }
 
-fn findings(fold: &Fold) -> Vec<Finding> {
+fn findings(fold: &Fold) -> Vec<Found> {
     fold.evaluator
         .conditions()
         .filter(|(_, _, judgement)| judgement.condition != Condition::Clear)
-        .map(|(rule, subject, judgement)| Finding {
-            rule: Arc::clone(&rule.id),
-            subject: subject.clone(),
-            condition: judgement.condition,
-            since: judgement.judged_at,
-            at: judgement.judged_at,
-            value: judgement.value,
-            no_data: judgement.condition == Condition::Unknown,
+        .map(|(rule, subject, judgement)| Found {
+            evidence: fold.machine.evidence(&rule.id, subject).cloned().collect(),
+            finding: Finding {
+                rule: Arc::clone(&rule.id),
+                subject: subject.clone(),
+                condition: judgement.condition,
+                since: judgement.judged_at,
+                at: judgement.judged_at,
+                value: judgement.value,
+                no_data: judgement.condition == Condition::Unknown,
+            },
         })
         .collect()
 }

@@ -10,7 +10,7 @@
 use super::observed::ObservedRecord;
 use super::steady::Stamp;
 use bytes::Bytes;
-use collector_domain::{Act, Contract, DeliveryReport, SilenceChange, Topology};
+use collector_domain::{Act, Contract, DeliveryReport, Exhibit, SilenceChange, Topology};
 use collector_notify::Profile;
 use serde::{Deserialize, Serialize};
 use shared_model::{
@@ -147,11 +147,19 @@ impl EventRecord {
         Self { stamp, source, seq, at, boot, key, kind, body }
     }
 
-    /// By how much the node's clock was set, microseconds, when that is what happened.
-    pub(crate) fn clock_step_us(&self) -> Option<i64> {
-        match proto::event_content(self.kind, &self.body) {
-            Ok(EventContent::ClockStep { step_us }) => Some(step_us),
-            _ => None,
+    /// What happened; `None` when it cannot be read, which validation has ruled out.
+    pub(crate) fn content(&self) -> Option<EventContent> {
+        proto::event_content(self.kind, &self.body).ok()
+    }
+
+    /// What a probe said of the instance that the event names, or of `node` itself.
+    pub(crate) fn exhibit(&self, node: &str, topic: &str, lines: Vec<Box<str>>) -> Exhibit {
+        let instance = if self.key.is_empty() { node } else { &self.key };
+        Exhibit {
+            at: self.at,
+            instance: instance.to_owned(),
+            topic: topic.to_owned(),
+            lines: lines.into_iter().map(String::from).collect(),
         }
     }
 }

@@ -24,6 +24,7 @@ const HIS: &[PackFile<'static>] = &[
         name: "his/2.1-distributed-storage.yaml",
         text: include_str!("../packs/his/2.1-distributed-storage.yaml"),
     },
+    PackFile { name: "his/2.1-peers.yaml", text: include_str!("../packs/his/2.1-peers.yaml") },
     PackFile { name: "his/2.1-scope.yaml", text: include_str!("../packs/his/2.1-scope.yaml") },
     PackFile { name: "his/2.1-server.yaml", text: include_str!("../packs/his/2.1-server.yaml") },
     PackFile { name: "his/2.1-disks.yaml", text: include_str!("../packs/his/2.1-disks.yaml") },
@@ -39,6 +40,18 @@ const HIS: &[PackFile<'static>] = &[
     PackFile {
         name: "his/3.3-performance.yaml",
         text: include_str!("../packs/his/3.3-performance.yaml"),
+    },
+    PackFile {
+        name: "his/3.1-databases.yaml",
+        text: include_str!("../packs/his/3.1-databases.yaml"),
+    },
+    PackFile {
+        name: "his/3.3-databases.yaml",
+        text: include_str!("../packs/his/3.3-databases.yaml"),
+    },
+    PackFile {
+        name: "his/3.5-security.yaml",
+        text: include_str!("../packs/his/3.5-security.yaml"),
     },
 ];
 

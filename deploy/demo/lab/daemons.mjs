@@ -69,7 +69,7 @@ password_file = "${secret}"
 database = "his"
 `;
   const server = servers
-    ? `[probe.infiniband]\nroot = "${ibRoot}"\n[probe.filesystem]\ninterval = "1s"\ndata_mounts = ["${dataMount}"]\n[probe.diskstats]\ninclude = ["${path.basename(loop)}"]\n`
+    ? `[probe.infiniband]\nroot = "${ibRoot}"\n[probe.filesystem]\ninterval = "1s"\ninclude = ["${dataMount}"]\ndata_mounts = ["${dataMount}"]\n[probe.diskstats]\ninclude = ["${path.basename(loop)}"]\n`
     : off(SERVER_PROBES);
   mkdirSync(path.join(DIR, name), { recursive: true });
   writeFileSync(config(name), `data_dir = "${DIR}/${name}"

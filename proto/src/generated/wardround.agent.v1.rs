@@ -262,6 +262,17 @@ pub struct SpoolRestored {
     #[prost(uint64, tag = "1")]
     pub degraded_us: u64,
 }
+/// What a probe has to say beside its numbers. Takes the place of what it said of this topic and instance before.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Evidence {
+    /// What it is about, such as db.blocking.
+    #[prost(string, tag = "1")]
+    pub topic: ::prost::alloc::string::String,
+    /// At most 20 lines of at most 160 bytes: names of objects, accounts, processes and settings, never the text of a statement.
+    /// None when there is nothing to say any more.
+    #[prost(string, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 /// What kind of thing happened; the content of Event.body stands with each. A number that the receiver does not know is
 /// kept as it is, never refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -277,6 +288,8 @@ pub enum EventKind {
     SpoolDegraded = 3,
     /// The spool writes to its disk again; body: SpoolRestored.
     SpoolRestored = 4,
+    /// A probe has something to say beside its numbers; key: the instance it speaks of, empty for the node itself; body: Evidence.
+    Evidence = 5,
 }
 impl EventKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -290,6 +303,7 @@ impl EventKind {
             Self::AgentStarted => "EVENT_KIND_AGENT_STARTED",
             Self::SpoolDegraded => "EVENT_KIND_SPOOL_DEGRADED",
             Self::SpoolRestored => "EVENT_KIND_SPOOL_RESTORED",
+            Self::Evidence => "EVENT_KIND_EVIDENCE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -300,6 +314,7 @@ impl EventKind {
             "EVENT_KIND_AGENT_STARTED" => Some(Self::AgentStarted),
             "EVENT_KIND_SPOOL_DEGRADED" => Some(Self::SpoolDegraded),
             "EVENT_KIND_SPOOL_RESTORED" => Some(Self::SpoolRestored),
+            "EVENT_KIND_EVIDENCE" => Some(Self::Evidence),
             _ => None,
         }
     }

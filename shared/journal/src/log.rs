@@ -207,6 +207,16 @@ impl Log {
         }
     }
 
+    /// Ends the active segment, so that all its records can be dropped. Nothing when it has none.
+    ///
+    /// # Errors
+    /// Those of [`Log::sync`].
+    pub fn roll(&mut self) -> Result<(), JournalError> {
+        self.healthy()?;
+        let is_empty = self.written() <= HEADER_BYTES && self.buffer.is_empty();
+        if is_empty { Ok(()) } else { self.begin_segment(self.next) }
+    }
+
     /// Reads from `from` on what is flushed. The reader may go to another thread and outlive the log.
     pub fn reader(&self, from: Lsn) -> Reader {
         Reader::bounded(Arc::clone(&self.io), &self.dir, from, Some(Arc::clone(&self.flushed)))

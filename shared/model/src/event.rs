@@ -39,6 +39,14 @@ pub enum EventContent {
         /// How long it could not.
         degraded: Duration,
     },
+    /// What a probe has to say beside its numbers about the instance that the event's key names. Takes the place of what it said
+    /// of this topic before.
+    Evidence {
+        /// One of [`crate::topic`].
+        topic: Box<str>,
+        /// Within the limits of [`crate::evidence_lines`]; empty when there is nothing to say any more.
+        lines: Vec<Box<str>>,
+    },
     /// A kind that this build does not know, kept as it came.
     Other {
         /// Its number on the wire.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tests::load::agent_cost::Intervals;
 use tests::load::ingest::Size;
 use tests::load::report::Row;
-use tests::load::{agent_cost, breach, events, ingest, latency};
+use tests::load::{agent_cost, breach, database_cost, events, growth, ingest, latency};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures the agent and the collector beside node_exporter, Prometheus and VictoriaMetrics, all on loopback
@@ -26,7 +26,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// CPU, memory and bytes of an agent beside node_exporter with the same collectors
+    /// CPU, memory and bytes of an agent beside node_exporter with its default collectors
     Agent {
         /// Leave each probe of the agent at its own interval instead of 1 s
         #[arg(long)]
@@ -37,6 +37,12 @@ enum Command {
         /// Seconds of each
         #[arg(long, default_value_t = 30)]
         window_seconds: u64,
+    },
+    /// Memory of an agent after an hour's rounds, made in six minutes
+    Growth {
+        /// Rounds to make after it has settled [default: an hour's]
+        #[arg(long)]
+        rounds: Option<u32>,
     },
     /// Samples per CPU second of the collector beside Prometheus and VictoriaMetrics
     Ingest {
@@ -70,6 +76,15 @@ enum Command {
         /// Recording (HCAP1) whose values are replayed; without one they are made
         #[arg(long)]
         recording: Option<PathBuf>,
+    },
+    /// What watching a database costs it, and what a whole node with a PostgreSQL costs, beside Prometheus' exporters
+    Databases {
+        /// Windows to measure
+        #[arg(long, default_value_t = 5)]
+        windows: usize,
+        /// Seconds of each
+        #[arg(long, default_value_t = 20)]
+        window_seconds: u64,
     },
     /// Time from a breach on the node to the incident
     Breach {
@@ -118,6 +133,11 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>> {
             let window = Duration::from_secs(*window_seconds);
             agent_cost::measure(&arguments.binaries, intervals, *windows, window, &dir).await
         }
+        Command::Databases { windows, window_seconds } => {
+            let window = Duration::from_secs(*window_seconds);
+            database_cost::measure(&arguments.binaries, *windows, window, &dir).await
+        }
+        Command::Growth { rounds } => growth::measure(&arguments.binaries, *rounds, &dir).await,
         Command::Ingest { nodes, series, rounds, turns, recording } => {
             let size = Size {
                 nodes: *nodes,

@@ -91,8 +91,11 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
     let probes = format!("[probe.infiniband]\nroot = {root:?}\n");
     let mut agent = start_agent(binaries, &collector, collector.agents, "agent", &probes, dir)?;
     let sysfs = format!("--path.sysfs={}", root.join("sys").display());
-    let exporter =
-        Peer::node_exporter(vec![sysfs, "--collector.infiniband".to_owned()], dir).await?;
+    let exporter = Peer::node_exporter(
+        vec!["--collector.disable-defaults".to_owned(), "--collector.infiniband".to_owned(), sysfs],
+        dir,
+    )
+    .await?;
     let prometheus = start_prometheus(&exporter, dir).await?;
     let mut alerts = Http::plain(prometheus.address).await?;
     let known = async {

@@ -13,8 +13,8 @@ const TICKS_PER_SECOND: u32 = 100;
 pub struct Account {
     /// utime + stime of the process, threads that ended included; 10 ms steps.
     ticks: u64,
-    /// Nanoseconds on a CPU of each living thread (first field of `schedstat`).
-    threads: BTreeMap<u32, u64>,
+    /// Name of each living thread, and its nanoseconds on a CPU (first field of `schedstat`).
+    threads: BTreeMap<u32, (String, u64)>,
 }
 
 /// Resident memory in bytes.
@@ -41,7 +41,8 @@ impl Account {
             let text = std::fs::read_to_string(entry.path().join("schedstat")).ok();
             let nanos: Option<u64> =
                 text.as_deref().and_then(|t| t.split(' ').next()?.parse().ok());
-            threads.extend(id.zip(nanos));
+            let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            threads.extend(id.zip(nanos.map(|nanos| (name.trim_end().to_owned(), nanos))));
         }
         Ok(Self { ticks, threads })
     }
@@ -53,10 +54,20 @@ impl Account {
 
     /// Time on a CPU since `earlier` to the nanosecond. What a thread that ended meanwhile cost after `earlier` is missing.
     pub fn nanos_since(&self, earlier: &Self) -> Duration {
-        let spent = |(id, now): (&u32, &u64)| {
-            now.saturating_sub(earlier.threads.get(id).copied().unwrap_or(0))
-        };
-        Duration::from_nanos(self.threads.iter().map(spent).sum())
+        self.nanos_of_threads_since(earlier, |_| true)
+    }
+
+    /// The same of the threads whose name `wanted` takes.
+    pub fn nanos_of_threads_since(
+        &self,
+        earlier: &Self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Duration {
+        let threads = self.threads.iter().filter(|(_, (name, _))| wanted(name));
+        let spent = threads.map(|(id, (_, now))| {
+            now.saturating_sub(earlier.threads.get(id).map_or(0, |(_, nanos)| *nanos))
+        });
+        Duration::from_nanos(spent.sum())
     }
 }
 

@@ -110,17 +110,20 @@ pub async fn measure(binaries: &Path, trials: usize, seed: u64, dir: &Path) -> R
     };
     let log = |at: usize| {
         let (class, message) = fresh.get(at).context("a message")?;
-        std::fs::write("/dev/kmsg", format!("<3>{message}")).context("write to /dev/kmsg")?;
+        // Without an end of line the kernel would hold it back until something more is said.
+        std::fs::write("/dev/kmsg", format!("<3>{message}\n")).context("write to /dev/kmsg")?;
         Ok((*class).to_owned())
     };
     let card = Signal { what: "network card", cause: "net.link_down", label: "device", trials };
     let port = Signal { what: "InfiniBand port", cause: "ib.port_down", label: "device", trials };
     let kernel = Signal { what: "kernel log", cause: "", label: "class", trials: fresh.len() };
-    let mut rows = vec![card.measure(&collector, &mut api, &mut random, pull).await?];
-    rows.push(port.measure(&collector, &mut api, &mut random, break_link).await?);
+    // The log first: a port that is down explains what its driver says.
+    let mut rows = Vec::new();
     if kernel.trials > 0 {
         rows.push(kernel.measure(&collector, &mut api, &mut random, log).await?);
     }
+    rows.push(card.measure(&collector, &mut api, &mut random, pull).await?);
+    rows.push(port.measure(&collector, &mut api, &mut random, break_link).await?);
     collector.process.check()?;
     agent.check()?;
     Ok(rows)
@@ -193,12 +196,11 @@ impl Signal {
         };
         // The question under way when the last fault was over was given up, and its connection with it.
         *api = collector.reader().await?;
-        let mut taken = Vec::new();
-        for (fault, at) in &made {
-            let seen =
-                seen.get(fault).with_context(|| format!("{what} {fault}: no incident was seen"))?;
-            taken.push(seconds(*at, *seen));
-        }
+        let unseen: Vec<&str> =
+            made.keys().filter(|fault| !seen.contains_key(*fault)).map(String::as_str).collect();
+        ensure!(unseen.is_empty(), "{what}: no incident was seen of {}", unseen.join(", "));
+        let both = made.iter().filter_map(|(fault, at)| Some((*at, *seen.get(fault)?)));
+        let taken: Vec<f64> = both.map(|(made, seen)| seconds(made, seen)).collect();
         let at = |q: f64| percentile(&taken, q).context("nothing was measured");
         let p99 = at(0.99)?;
         Ok(Row {

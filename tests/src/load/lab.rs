@@ -120,15 +120,14 @@ impl Peer {
         Ok(Self { process, address })
     }
 
-    /// Debian's node_exporter with only the collectors in `flags`, and without metrics about itself.
+    /// Debian's node_exporter with its default collectors unless `flags` say otherwise, without metrics of its own process.
     pub async fn node_exporter(flags: Vec<String>, dir: &Path) -> Result<Self> {
         let args = |address: SocketAddr| {
-            let own = ["--collector.disable-defaults", "--web.disable-exporter-metrics"]
-                .map(str::to_owned);
-            own.into_iter()
-                .chain([format!("--web.listen-address={address}")])
-                .chain(flags)
-                .collect()
+            let own = [
+                "--web.disable-exporter-metrics".to_owned(),
+                format!("--web.listen-address={address}"),
+            ];
+            own.into_iter().chain(flags).collect()
         };
         Self::start("node_exporter", "/usr/bin/prometheus-node-exporter", args, "/metrics", dir)
             .await

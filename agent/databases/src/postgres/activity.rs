@@ -1,6 +1,6 @@
 //! Sessions and transactions, out of one pass over `pg_stat_activity`.
 
-use super::view::{DATABASES_MAX, View, ViewError, bounded};
+use super::view::{DATABASES_MAX, Pace, View, ViewError, bounded};
 use crate::metric::gauge;
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
@@ -74,7 +74,7 @@ pub(super) static VIEW: View = View {
     name: "pg_stat_activity",
     sql: SQL,
     metrics: &[&COUNT, &MAX_TX_DURATION, &CONNECTIONS_USED, &LONG_TRANSACTIONS, &IDLE_TRANSACTIONS],
-    cadence: None,
+    pace: Pace::EachRound,
     emit,
 };
 

@@ -1,8 +1,7 @@
 //! Whether the server serves, and why not.
 
-use super::refusal::Reason;
+use crate::availability::Availability;
 use crate::metric::gauge;
-use agent_probe::Sink;
 use shared_model::{Metric, Unit};
 
 pub(super) static UP: Metric = gauge(
@@ -19,20 +18,5 @@ pub(super) static CONNECT_REFUSED: Metric = gauge(
     "SQLSTATE or socket error: exhausted 53300, starting_up 57P03, authentication class 28, no_database 3D000",
 );
 
-/// The server answered.
-pub(super) fn up(sink: &mut Sink) {
-    put(sink, None);
-}
-
-/// The server refused or did not answer.
-pub(super) fn down(sink: &mut Sink, reason: Reason) {
-    put(sink, Some(reason));
-}
-
-fn put(sink: &mut Sink, refused: Option<Reason>) {
-    sink.put(&UP, &[], if refused.is_none() { 1.0 } else { 0.0 });
-    for reason in Reason::ALL {
-        let value = if refused == Some(reason) { 1.0 } else { 0.0 };
-        sink.put(&CONNECT_REFUSED, &[("reason", reason.as_str())], value);
-    }
-}
+/// Of PostgreSQL.
+pub(super) static AVAILABILITY: Availability = Availability { up: &UP, refused: &CONNECT_REFUSED };

@@ -1,8 +1,8 @@
 //! One connection that is kept open.
 
 use super::refusal::{Reason, complaint};
-use super::settings::{Endpoint, SslMode};
 use super::tls;
+use crate::endpoint::{Endpoint, SslMode};
 use agent_probe::ProbeError;
 use shared_runtime::Secret;
 use shared_runtime::telemetry::chain;

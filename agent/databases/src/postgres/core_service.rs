@@ -2,7 +2,8 @@
 
 use super::connection::{ConnectError, Connection, open};
 use super::refusal::{complaint, ends_session};
-use super::settings::{CoreService, Endpoint};
+use super::settings::CoreService;
+use crate::endpoint::Endpoint;
 use crate::metric::gauge;
 use agent_probe::{AsyncProbe, Lane, Outcome, ProbeError, ProbeSpec, Sink};
 use shared_model::{Clock, Metric, Unit};

@@ -1,6 +1,6 @@
 //! Counters of each database.
 
-use super::view::{DATABASES_MAX, View, ViewError, bounded};
+use super::view::{DATABASES_MAX, Pace, View, ViewError, bounded};
 use crate::metric::{counter, gauge};
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
@@ -111,7 +111,7 @@ static COLUMNS: [&Metric; 13] = [
 
 /// Read every round.
 pub(super) static VIEW: View =
-    View { name: "pg_stat_database", sql: SQL, metrics: &COLUMNS, cadence: None, emit };
+    View { name: "pg_stat_database", sql: SQL, metrics: &COLUMNS, pace: Pace::EachRound, emit };
 
 fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
     let (rows, complaint) = bounded(rows, DATABASES_MAX, "databases");

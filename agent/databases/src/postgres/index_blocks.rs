@@ -1,7 +1,7 @@
 //! How often index blocks are found in memory (clause 3.3), for the database that is connected to. The server visits
 //! the statistics of every index for it, so it is read every ten seconds.
 
-use super::view::{View, ViewError};
+use super::view::{Pace, View, ViewError};
 use crate::metric::counter;
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
@@ -31,7 +31,7 @@ pub(super) static VIEW: View = View {
     name: "pg_statio_user_indexes",
     sql: SQL,
     metrics: &[&HIT, &READ],
-    cadence: Some(Duration::from_secs(10)),
+    pace: Pace::Every(Duration::from_secs(10)),
     emit,
 };
 

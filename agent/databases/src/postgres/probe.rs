@@ -1,24 +1,32 @@
 //! The probe of one instance.
 
+use super::availability::AVAILABILITY;
 use super::connection::{ConnectError, Connection, open};
 use super::refusal::{Reason, complaint, ends_session};
-use super::settings::{Endpoint, PostgresInstance};
-use super::view::{View, ViewError};
+use super::settings::PostgresInstance;
+use super::view::{Pace, View};
 use super::{
-    activity, availability, blocking, database, index_blocks, server, size, standby, standbys,
+    accounts, activity, archiver, blocking, database, encryption, index_blocks, indexes, logs,
+    parameters, server, size, slots, standby, standbys, statements, wraparound,
 };
+use crate::endpoint::Endpoint;
+use crate::metric::gauge;
+use crate::paced::{Paced, budget};
+use crate::view::emit;
 use agent_probe::{AsyncProbe, Lane, Outcome, ProbeError, ProbeSpec, Sink};
 use futures_util::future::join_all;
-use shared_model::{BootTime, Clock, Metric};
+use shared_model::{Clock, Metric, Unit};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_postgres::{Error, Row, Statement};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement};
 
 /// Every view: one file plus one line here adds one. The first one proves that the server serves.
-static ALL: [&View; 8] = [
+pub(super) static ALL: [&View; 17] = [
     &server::VIEW,
     &standby::VIEW,
     &standbys::VIEW,
@@ -27,10 +35,29 @@ static ALL: [&View; 8] = [
     &blocking::VIEW,
     &index_blocks::VIEW,
     &size::VIEW,
+    &slots::VIEW,
+    &archiver::VIEW,
+    &encryption::VIEW,
+    &wraparound::VIEW,
+    &accounts::VIEW,
+    &indexes::VIEW,
+    &parameters::VIEW,
+    &logs::VIEW,
+    &statements::VIEW,
 ];
 
-/// Rows of a view with a cadence are emitted again for this many cadences, then they are too old to stand for now.
-const KEPT_FOR_CADENCES: u32 = 3;
+/// Views that a server has only when somebody set it up for them. Whether it has them is a reading of its own, not a complaint.
+static OPTIONAL: [&View; 1] = [&statements::VIEW];
+
+/// What is asked instead where the server lacks a column of a view: by what it can, never by its version, which forks make up.
+static OLDER: [(&View, &str); 1] = [(&blocking::VIEW, blocking::SQL_BEFORE_14)];
+
+static AVAILABLE: Metric = gauge(
+    "wardround_pg_view_available",
+    Unit::None,
+    "1 when the server has this view and the agent's account may read it.",
+    "SQLSTATE of its preparation",
+);
 
 /// Samples one PostgreSQL instance over one connection that stays open.
 ///
@@ -41,6 +68,8 @@ pub struct PostgresProbe {
     instance: String,
     interval: Duration,
     timeout: Duration,
+    inspection: Inspection,
+    allows_superuser: bool,
     clock: Arc<dyn Clock>,
     metrics: &'static [&'static Metric],
     session: Option<Session>,
@@ -48,20 +77,26 @@ pub struct PostgresProbe {
     refused: Option<Reason>,
 }
 
+/// What the views that are read at an inspection need.
+struct Inspection {
+    interval: Duration,
+    /// Accounts that are meant to have their rights, the agent's own among them.
+    allowed: Vec<String>,
+}
+
 /// A connection and what was prepared and read over it.
 struct Session {
     connection: Connection,
     prepared: Vec<Prepared>,
+    /// What an optional view's absence leaves unread.
+    missing: Vec<&'static View>,
     /// What could not be prepared, such as a view that an older server lacks; repeated every round.
     unprepared: Vec<(&'static View, Error)>,
 }
 
 struct Prepared {
-    view: &'static View,
+    paced: Paced<Row>,
     statement: Statement,
-    /// The last rows and when they were read; only of views with a cadence.
-    kept: Option<(Vec<Row>, BootTime)>,
-    tried: Option<BootTime>,
 }
 
 impl PostgresProbe {
@@ -72,6 +107,12 @@ impl PostgresProbe {
             instance: settings.instance(),
             interval: settings.interval.get(),
             timeout: settings.timeout.get(),
+            inspection: Inspection {
+                interval: settings.inspection_interval.get(),
+                allowed: [&settings.allowed_accounts[..], std::slice::from_ref(&settings.user)]
+                    .concat(),
+            },
+            allows_superuser: settings.allow_superuser,
             clock,
             metrics: every_metric(),
             session: None,
@@ -96,7 +137,9 @@ impl PostgresProbe {
             match session.read_each_round(sink).await {
                 Ok(mut complaints) => {
                     self.up();
-                    let alive = session.read_paced(self.clock.boot(), sink, &mut complaints).await;
+                    let alive = session
+                        .read_paced(&self.inspection, self.pacing(), sink, &mut complaints)
+                        .await;
                     self.session = alive.then_some(session);
                     return Outcome::with_complaints(complaints);
                 }
@@ -113,21 +156,34 @@ impl PostgresProbe {
     async fn connect(&self) -> Result<Session, ConnectError> {
         let connection =
             Box::pin(open(&self.endpoint, self.timeout, " -c search_path=pg_catalog")).await?;
-        let answers = join_all(ALL.iter().map(|view| connection.client.prepare(view.sql))).await;
-        let mut session = Session { connection, prepared: Vec::new(), unprepared: Vec::new() };
+        if !self.allows_superuser {
+            refuse_superuser(&connection).await?;
+        }
+        let answers = join_all(ALL.iter().map(|view| prepare(&connection.client, view))).await;
+        let mut session = Session {
+            connection,
+            prepared: Vec::new(),
+            missing: Vec::new(),
+            unprepared: Vec::new(),
+        };
         for (view, answer) in ALL.into_iter().zip(answers) {
             match answer {
-                Ok(statement) => {
-                    session.prepared.push(Prepared { view, statement, kept: None, tried: None });
+                Ok((statement, _)) => {
+                    session.prepared.push(Prepared { paced: Paced::new(view), statement });
                 }
                 Err(error) if ends_session(&error) || std::ptr::eq(view, &server::VIEW) => {
                     let what = complaint(view.name, &error);
                     return Err(ConnectError::Refused(Reason::of(&error), what));
                 }
+                Err(_) if is_optional(view) => session.missing.push(view),
                 Err(error) => session.unprepared.push((view, error)),
             }
         }
         Ok(session)
+    }
+
+    fn pacing(&self) -> (&dyn Clock, Duration) {
+        (self.clock.as_ref(), budget(self.timeout))
     }
 
     fn up(&mut self) {
@@ -142,7 +198,7 @@ impl PostgresProbe {
             let reason = reason.as_str();
             tracing::warn!(instance = %self.instance, reason, %error, "database does not serve");
         }
-        availability::down(sink, reason);
+        AVAILABILITY.down(sink, reason);
         Outcome::Sampled
     }
 }
@@ -152,18 +208,24 @@ impl Session {
     /// the sink then.
     async fn read_each_round(&self, sink: &mut Sink) -> Result<Vec<ProbeError>, Error> {
         let client = &self.connection.client;
-        let every_round = || self.prepared.iter().filter(|p| p.view.cadence.is_none());
+        let every_round = || self.prepared.iter().filter(|p| p.paced.view.pace == Pace::EachRound);
         // Sent together: the server works through them while the first answers travel.
         let answers = join_all(every_round().map(|p| client.query(&p.statement, &[]))).await;
         let mut readings = Vec::with_capacity(answers.len());
         for (prepared, answer) in every_round().zip(answers) {
             match answer {
                 Err(error) if ends_session(&error) => return Err(error),
-                Err(error) if std::ptr::eq(prepared.view, &server::VIEW) => return Err(error),
-                answer => readings.push((prepared.view, answer)),
+                Err(error) if std::ptr::eq(prepared.paced.view, &server::VIEW) => {
+                    return Err(error);
+                }
+                answer => readings.push((prepared.paced.view, answer)),
             }
         }
-        availability::up(sink);
+        AVAILABILITY.up(sink);
+        for view in OPTIONAL {
+            let is_missing = self.missing.iter().any(|missing| std::ptr::eq(*missing, view));
+            sink.put(&AVAILABLE, &[("view", view.name)], if is_missing { 0.0 } else { 1.0 });
+        }
         let mut complaints: Vec<ProbeError> =
             self.unprepared.iter().map(|(view, error)| complaint(view.name, error)).collect();
         for (view, answer) in readings {
@@ -175,57 +237,78 @@ impl Session {
         Ok(complaints)
     }
 
-    /// Reads the views that are due by their cadence, and emits what is known of all of them. Returns whether the
+    /// Reads the views that are due by their own pace, and emits what is known of all of them. Returns whether the
     /// session is still good.
     async fn read_paced(
         &mut self,
-        now: BootTime,
+        inspection: &Inspection,
+        (clock, budget): (&dyn Clock, Duration),
         sink: &mut Sink,
         complaints: &mut Vec<ProbeError>,
     ) -> bool {
         let client = &self.connection.client;
+        let now = clock.boot();
         let mut alive = true;
-        for prepared in &mut self.prepared {
-            let Some(cadence) = prepared.view.cadence else {
-                continue;
-            };
-            if alive && prepared.tried.is_none_or(|tried| now.since(tried) >= cadence) {
-                prepared.tried = Some(now);
-                match client.query(&prepared.statement, &[]).await {
-                    Ok(rows) => prepared.kept = Some((rows, now)),
+        for Prepared { paced, statement } in &mut self.prepared {
+            let is_due = paced.is_due(inspection.interval, now);
+            if alive && is_due && clock.boot().since(now) < budget {
+                paced.begin(now);
+                let parameters: &[&(dyn ToSql + Sync)] =
+                    if statement.params().is_empty() { &[] } else { &[&inspection.allowed] };
+                match client.query(&*statement, parameters).await {
+                    Ok(rows) => paced.keep(rows, now),
                     Err(error) => {
                         alive = !ends_session(&error);
-                        complaints.push(complaint(prepared.view.name, &error));
+                        complaints.push(complaint(paced.view.name, &error));
                     }
                 }
             }
-            if let Some((rows, read)) = &prepared.kept
-                && now.since(*read) <= cadence * KEPT_FOR_CADENCES
-            {
-                emit(prepared.view, rows, sink, complaints);
+            if let Some(rows) = paced.rows(inspection.interval, now) {
+                emit(paced.view, rows, sink, complaints);
             }
         }
         alive
     }
 }
 
-fn emit(view: &View, rows: &[Row], sink: &mut Sink, complaints: &mut Vec<ProbeError>) {
-    let name = view.name;
-    let what = match (view.emit)(rows, sink) {
-        Ok(()) => return,
-        Err(ViewError::Column) => format!("{name}: a column of another type than asked for"),
-        Err(ViewError::TooMany { what, limit }) => {
-            format!("{name}: more than {limit} {what}, the others are not sampled")
+/// An agent that could change everything is a danger to what it watches.
+async fn refuse_superuser(connection: &Connection) -> Result<(), ConnectError> {
+    let name = server::VIEW.name;
+    let asked = "SELECT current_setting('is_superuser') = 'on'";
+    match connection.client.query_one(asked, &[]).await {
+        Ok(row) if row.try_get(0).unwrap_or(false) => Err(ConnectError::Local(ProbeError::Query {
+            what: "the account is a superuser: make one by the script that 'wardround-agent doctor' prints, or set \
+                   allow_superuser = true"
+                .to_owned(),
+        })),
+        Ok(_) => Ok(()),
+        Err(error) => Err(ConnectError::Refused(Reason::of(&error), complaint(name, &error))),
+    }
+}
+
+/// Prepares a view's statement, or the one for older servers; answers which.
+pub(super) async fn prepare(client: &Client, view: &View) -> Result<(Statement, bool), Error> {
+    match (client.prepare(view.sql).await, older(view)) {
+        (Err(error), Some(sql)) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => {
+            Ok((client.prepare(sql).await?, true))
         }
-    };
-    complaints.push(ProbeError::Query { what });
+        (answer, _) => Ok((answer?, false)),
+    }
+}
+
+fn older(view: &View) -> Option<&'static str> {
+    OLDER.iter().find(|(known, _)| std::ptr::eq(*known, view)).map(|(_, sql)| *sql)
+}
+
+pub(super) fn is_optional(view: &View) -> bool {
+    OPTIONAL.iter().any(|optional| std::ptr::eq(*optional, view))
 }
 
 /// The metrics of all views, put together once per process.
 fn every_metric() -> &'static [&'static Metric] {
     static METRICS: std::sync::OnceLock<Vec<&'static Metric>> = std::sync::OnceLock::new();
     METRICS.get_or_init(|| {
-        let own = [&availability::UP, &availability::CONNECT_REFUSED];
+        let own = [AVAILABILITY.up, AVAILABILITY.refused, &AVAILABLE];
         own.into_iter().chain(ALL.iter().flat_map(|view| view.metrics).copied()).collect()
     })
 }
@@ -271,7 +354,7 @@ impl AsyncProbe for PostgresProbe {
         let error = ProbeError::TimedOut { millis };
         if self.answered {
             // The round's first views were answered; only a heavy one was cut.
-            availability::up(sink);
+            AVAILABILITY.up(sink);
             return Outcome::Partial(vec![error]);
         }
         self.down(sink, Reason::TimedOut, &error)

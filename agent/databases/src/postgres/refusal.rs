@@ -1,58 +1,12 @@
 //! Why a server does not serve, told apart by SQLSTATE and never by its words.
 
+pub(super) use crate::refusal::Reason;
 use agent_probe::ProbeError;
 use std::error::Error as _;
 use std::io;
 use tokio_postgres::Error;
 
-/// Why a connection was refused or lost: the label `reason`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Reason {
-    /// Every connection the account may use is taken (53300): the server lives.
-    Exhausted,
-    /// The server starts, stops or recovers and takes nobody (57P03).
-    StartingUp,
-    /// The account or its password is refused (class 28).
-    Authentication,
-    /// The database does not exist (3D000).
-    NoDatabase,
-    /// Nobody listens, or the path to the server is broken.
-    Unreachable,
-    /// No answer in time.
-    TimedOut,
-    /// No agreement on encryption, or the certificate is not trusted.
-    Tls,
-    /// Any other answer.
-    Other,
-}
-
 impl Reason {
-    /// Every reason, so that each is a series of its own that is 0 or 1.
-    pub(super) const ALL: [Self; 8] = [
-        Self::Exhausted,
-        Self::StartingUp,
-        Self::Authentication,
-        Self::NoDatabase,
-        Self::Unreachable,
-        Self::TimedOut,
-        Self::Tls,
-        Self::Other,
-    ];
-
-    /// The label's value.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exhausted => "exhausted",
-            Self::StartingUp => "starting_up",
-            Self::Authentication => "authentication",
-            Self::NoDatabase => "no_database",
-            Self::Unreachable => "unreachable",
-            Self::TimedOut => "timed_out",
-            Self::Tls => "tls",
-            Self::Other => "other",
-        }
-    }
-
     /// The reason behind a driver's error.
     pub(super) fn of(error: &Error) -> Self {
         match error.code() {

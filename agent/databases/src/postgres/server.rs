@@ -1,6 +1,6 @@
 //! The server itself: start, limits, and what account the agent has.
 
-use super::view::{View, ViewError};
+use super::view::{Pace, View, ViewError};
 use crate::metric::gauge;
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
@@ -59,7 +59,7 @@ pub(super) static VIEW: View = View {
         &CONNECTIONS_LIMIT,
         &ACCOUNT_SUPERUSER,
     ],
-    cadence: None,
+    pace: Pace::EachRound,
     emit,
 };
 

@@ -1,18 +1,9 @@
 //! What the node's configuration says about an instance.
 
+use crate::endpoint::{Endpoint, SslMode, check_endpoint, check_inspection, check_pace};
 use serde::Deserialize;
 use shared_runtime::config::{ConfigErrors, Span};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// The shortest interval and timeout: a shorter one measures the network rather than the database.
-const SHORTEST: Duration = Duration::from_millis(100);
-
-/// The longest timeout: a round that hangs longer than this would hide a dead database for too long.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The longest interval that still tells a down database apart from an unknown one.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
+use std::path::PathBuf;
 
 /// One instance to watch: `[[postgres]]`.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -43,6 +34,20 @@ pub struct PostgresInstance {
     /// A round that takes longer is cut and the database counts as down, `100ms` to `30s`. Default `2s`.
     #[serde(default = "default_timeout")]
     pub timeout: Span,
+    /// Time between inspections of what changes seldom and costs more (accounts, indexes), `1s` to `1d`. Default `15m`.
+    #[serde(default = "default_inspection_interval")]
+    pub inspection_interval: Span,
+    /// Accounts that are meant to have the rights they have; the agent's own is one of them. Default `["postgres"]`.
+    #[serde(default = "default_allowed_accounts")]
+    pub allowed_accounts: Vec<String>,
+    /// Reads with a superuser's account all the same, which is a finding of its own. Default false: such an account is refused.
+    #[serde(default)]
+    pub allow_superuser: bool,
+    /// Folder of the server's log files, when it runs on this node: entries are counted by class, refused logins among them.
+    /// Default: not read.
+    pub log_directory: Option<PathBuf>,
+    /// Folder that archived segments are put into, when this node sees it: missing ones are counted. Default: not read.
+    pub archive_directory: Option<PathBuf>,
 }
 
 /// One business question: `[[core_service]]`. Its query is configured on the node only, never over the network.
@@ -81,40 +86,6 @@ pub struct CoreService {
     pub timeout: Span,
 }
 
-/// Whether and how the connection is encrypted, with libpq's names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SslMode {
-    /// Never.
-    Disable,
-    /// When the server offers it, without checking who the server is.
-    #[default]
-    Prefer,
-    /// Always, without checking who the server is.
-    Require,
-    /// Always, and the server's certificate must be issued by `ca_file` for `host`.
-    VerifyFull,
-}
-
-/// Where a connection goes, as both kinds of probe need it.
-#[derive(Clone, Debug)]
-pub(super) struct Endpoint {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) user: String,
-    pub(super) password_file: Option<PathBuf>,
-    pub(super) database: String,
-    pub(super) sslmode: SslMode,
-    pub(super) ca_file: Option<PathBuf>,
-}
-
-impl Endpoint {
-    /// `host:port`, the label `instance`.
-    pub(super) fn instance(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
-}
-
 impl PostgresInstance {
     /// `host:port`, which becomes the label `instance`.
     pub fn instance(&self) -> String {
@@ -125,6 +96,14 @@ impl PostgresInstance {
     pub fn check(&self, path: &str, errors: &mut ConfigErrors) {
         check_endpoint(&self.endpoint(), path, errors);
         check_pace(self.interval, self.timeout, path, errors);
+        for (key, folder) in
+            [("log_directory", &self.log_directory), ("archive_directory", &self.archive_directory)]
+        {
+            if folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
+                errors.add(format!("{path}.{key}"), "write a path that begins with /");
+            }
+        }
+        check_inspection(self.inspection_interval, &self.allowed_accounts, path, errors);
     }
 
     pub(super) fn endpoint(&self) -> Endpoint {
@@ -174,47 +153,6 @@ impl CoreService {
     }
 }
 
-fn check_endpoint(endpoint: &Endpoint, path: &str, errors: &mut ConfigErrors) {
-    // It becomes part of the label `instance`, which takes these; 253 bytes is the longest DNS name.
-    let host = &endpoint.host;
-    if !(1..=253).contains(&host.len()) || !host.bytes().all(|b| b.is_ascii_graphic()) {
-        errors.add(format!("{path}.host"), "write 1 to 253 ASCII characters without spaces");
-    }
-    for (key, text) in [("user", &endpoint.user), ("database", &endpoint.database)] {
-        // PostgreSQL cuts names at 63 bytes (NAMEDATALEN).
-        if !(1..=63).contains(&text.len()) || text.chars().any(char::is_control) {
-            errors.add(format!("{path}.{key}"), "write 1 to 63 bytes");
-        }
-    }
-    if endpoint.port == 0 {
-        errors.add(format!("{path}.port"), "write 1 to 65535");
-    }
-    match (endpoint.sslmode, &endpoint.ca_file) {
-        (SslMode::VerifyFull, None) => {
-            errors.add(format!("{path}.ca_file"), "sslmode verify-full needs the file of the CA");
-        }
-        (SslMode::VerifyFull, Some(_)) | (_, None) => {}
-        (_, Some(_)) => errors.add(
-            format!("{path}.ca_file"),
-            "only sslmode = \"verify-full\" checks the certificate; set it or remove ca_file",
-        ),
-    }
-    if endpoint.sslmode == SslMode::VerifyFull && Path::new(&endpoint.host).is_absolute() {
-        errors.add(format!("{path}.sslmode"), "a Unix socket has no certificate to verify");
-    }
-}
-
-fn check_pace(interval: Span, timeout: Span, path: &str, errors: &mut ConfigErrors) {
-    for (key, span, longest) in
-        [("interval", interval, LONGEST_INTERVAL), ("timeout", timeout, LONGEST_TIMEOUT)]
-    {
-        if !(SHORTEST..=longest).contains(&span.get()) {
-            let longest = longest.as_secs();
-            errors.add(format!("{path}.{key}"), format!("write a span from 100ms to {longest}s"));
-        }
-    }
-}
-
 fn default_host() -> String {
     "127.0.0.1".into()
 }
@@ -239,6 +177,14 @@ const fn default_timeout() -> Span {
     Span::secs(2)
 }
 
+const fn default_inspection_interval() -> Span {
+    Span::secs(900)
+}
+
+fn default_allowed_accounts() -> Vec<String> {
+    vec!["postgres".into()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +206,10 @@ mod tests {
             ("interval = \"99ms\"", &["postgres[0].interval"]),
             ("interval = \"301s\"", &["postgres[0].interval"]),
             ("timeout = \"31s\"", &["postgres[0].timeout"]),
+            ("inspection_interval = \"1d\"\nallowed_accounts = []", &[]),
+            ("inspection_interval = \"999ms\"", &["postgres[0].inspection_interval"]),
+            ("log_directory = \"pg_log\"", &["postgres[0].log_directory"]),
+            ("allowed_accounts = [\"\"]", &["postgres[0].allowed_accounts"]),
             ("port = 0\nhost = \"\"", &["postgres[0].host", "postgres[0].port"]),
             ("host = \"主库\"\nuser = \"\"", &["postgres[0].host", "postgres[0].user"]),
             ("sslmode = \"verify-full\"", &["postgres[0].ca_file"]),

@@ -1,6 +1,6 @@
 //! Sizes of databases. The server walks every file of a database for it, so it is read once a minute.
 
-use super::view::{DATABASES_MAX, View, ViewError, bounded};
+use super::view::{DATABASES_MAX, Pace, View, ViewError, bounded};
 use crate::metric::gauge;
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
@@ -23,7 +23,7 @@ pub(super) static VIEW: View = View {
     name: "pg_database_size",
     sql: SQL,
     metrics: &[&SIZE],
-    cadence: Some(Duration::from_secs(60)),
+    pace: Pace::Every(Duration::from_secs(60)),
     emit,
 };
 

@@ -1,7 +1,7 @@
 //! Whether this server is a standby, and how usable it is as one. Judged on the standby: the primary calls a standby
 //! `streaming` even while its replay is paused, and a stopped one has no row at all there.
 
-use super::view::{View, ViewError};
+use super::view::{Pace, View, ViewError};
 use crate::metric::gauge;
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
@@ -69,7 +69,7 @@ pub(super) static VIEW: View = View {
     name: "pg_stat_wal_receiver",
     sql: SQL,
     metrics: &[&IS_REPLICA, &RECEIVER_UP, &REPLAY_PAUSED, &REPLAY_FINISHED, &LAG],
-    cadence: None,
+    pace: Pace::EachRound,
     emit,
 };
 

@@ -1,6 +1,6 @@
 //! The standbys that are connected to this server, and how far behind they are.
 
-use super::view::{View, ViewError, bounded};
+use super::view::{Pace, View, ViewError, bounded};
 use crate::metric::gauge;
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
@@ -37,7 +37,7 @@ pub(super) static VIEW: View = View {
     name: "pg_stat_replication",
     sql: SQL,
     metrics: &[&WAL_LSN_DIFF, &STREAMING],
-    cadence: None,
+    pace: Pace::EachRound,
     emit,
 };
 

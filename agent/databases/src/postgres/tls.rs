@@ -1,6 +1,6 @@
 //! TLS towards a database server.
 
-use super::settings::{Endpoint, SslMode};
+use crate::endpoint::{Endpoint, SslMode};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;

@@ -1,6 +1,7 @@
 //! `/proc/PID/mountinfo` and which of its mounts are of interest (proc(5)).
 
 use crate::field;
+use std::collections::BTreeMap;
 
 /// One mount that is to be sampled.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,18 +14,40 @@ pub(super) struct Mount {
     pub(super) is_read_only: bool,
 }
 
-/// The mounts that are not left out, and the numbers of lines that were not understood.
-pub(super) fn parse(text: &[u8], exclude: &[String]) -> (Vec<Mount>, Vec<usize>) {
-    let mut mounts = Vec::new();
+impl Mount {
+    /// Whether both are the same device on the same point, whatever number the kernel gave it.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        (&self.device, &self.point, &self.kind) == (&other.device, &other.point, &other.kind)
+    }
+}
+
+/// Mount points that were asked for, each with everything below it.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Choice {
+    /// These alone; empty for all.
+    pub(super) include: Vec<String>,
+    /// These not.
+    pub(super) exclude: Vec<String>,
+}
+
+/// The mounts that are not left out, and the numbers of lines that were not understood. Of several on one point only the last
+/// can be asked: it hides the others.
+pub(super) fn parse(text: &[u8], choice: &Choice) -> (Vec<Mount>, Vec<usize>) {
+    let mut mounts: Vec<Mount> = Vec::new();
     let mut bad_lines = Vec::new();
     for (number, line) in field::lines(text) {
         match parse_line(line) {
-            Some(mount) if is_excluded(&mount, exclude) => {}
             Some(mount) => mounts.push(mount),
             None => bad_lines.push(number),
         }
     }
-    (mounts, bad_lines)
+    let last: BTreeMap<Box<str>, usize> =
+        mounts.iter().enumerate().map(|(at, mount)| (mount.point.clone(), at)).collect();
+    let kept = mounts
+        .into_iter()
+        .enumerate()
+        .filter(|(at, mount)| last.get(&mount.point) == Some(at) && !is_excluded(mount, choice));
+    (kept.map(|(_, mount)| mount).collect(), bad_lines)
 }
 
 fn parse_line(line: &[u8]) -> Option<Mount> {
@@ -106,7 +129,7 @@ const EXCLUDED_TREES: &[&str] = &["/dev", "/proc", "/sys"];
 const EXCLUDED_BELOW: &[&str] =
     &["/run/credentials/", "/var/lib/docker/", "/var/lib/containers/storage/"];
 
-fn is_excluded(mount: &Mount, exclude: &[String]) -> bool {
+fn is_excluded(mount: &Mount, choice: &Choice) -> bool {
     let point = &*mount.point;
     let in_tree = |tree: &str| {
         point.strip_prefix(tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -114,12 +137,19 @@ fn is_excluded(mount: &Mount, exclude: &[String]) -> bool {
     EXCLUDED_KINDS.contains(&&*mount.kind)
         || EXCLUDED_TREES.iter().any(|tree| in_tree(tree))
         || EXCLUDED_BELOW.iter().any(|tree| point.len() > tree.len() && point.starts_with(tree))
-        || exclude.iter().any(|tree| in_tree(tree.trim_end_matches('/')))
+        || choice.exclude.iter().any(|tree| in_tree(tree.trim_end_matches('/')))
+        || !(choice.include.is_empty()
+            || choice.include.iter().any(|tree| in_tree(tree.trim_end_matches('/'))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn choice(include: &[&str], exclude: &[&str]) -> Choice {
+        let owned = |points: &[&str]| points.iter().map(|&point| point.to_owned()).collect();
+        Choice { include: owned(include), exclude: owned(exclude) }
+    }
 
     const TABLE: &str = "\
 27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
@@ -138,7 +168,7 @@ not a line of mountinfo
     /// right mounts remain, with their flags, and the bad line is named.
     #[test]
     fn mounts_of_interest_are_found() {
-        let (mounts, bad) = parse(TABLE.as_bytes(), &["/mnt/scratch/".to_owned()]);
+        let (mounts, bad) = parse(TABLE.as_bytes(), &choice(&[], &["/mnt/scratch/"]));
         let found: Vec<_> = mounts.iter().map(|m| (&*m.point, &*m.kind, m.is_read_only)).collect();
         let expected = [
             ("/", "ext4", false),
@@ -153,6 +183,33 @@ not a line of mountinfo
             (&*mounts[1].major, &*mounts[1].minor, &*mounts[1].device),
             ("8", "17", "/dev/sdb1")
         );
+    }
+
+    /// Scenario: trees that are to be read alone, one of them with a place to leave out. Guarantees: these and what is below,
+    /// the place not, nothing else.
+    #[test]
+    fn what_was_asked_for_is_read_alone() {
+        let points = |choice: &Choice| -> Vec<String> {
+            parse(TABLE.as_bytes(), choice).0.iter().map(|m| m.point.to_string()).collect()
+        };
+        assert_eq!(points(&choice(&["/backup"], &[])), ["/backup"]);
+        assert_eq!(points(&choice(&["/mnt"], &["/mnt/scratched"])), ["/mnt/scratch/a"]);
+        assert_eq!(points(&choice(&["/"], &[])).len(), 6);
+        assert!(points(&choice(&["/absent"], &[])).is_empty());
+    }
+
+    /// Scenario: two servers mounted on one point, and a file system hidden by one without space of its own. Guarantees: the upper
+    /// one alone, and none.
+    #[test]
+    fn what_is_hidden_is_not_asked() {
+        let table = b"27 1 0:40 / /mnt rw - nfs4 a:/x rw
+28 1 8:1 / /data rw - xfs /dev/sda1 rw
+29 1 0:41 / /mnt rw - nfs4 b:/y rw
+30 1 0:42 / /data rw - autofs auto rw
+";
+        let (mounts, bad) = parse(table, &Choice::default());
+        assert_eq!(mounts.iter().map(|m| &*m.device).collect::<Vec<_>>(), ["b:/y"]);
+        assert!(bad.is_empty());
     }
 
     /// Scenario: backslashes that are no escapes, and escapes of every byte range. Guarantees: never a panic, plain text

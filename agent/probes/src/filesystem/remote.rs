@@ -51,6 +51,8 @@ struct Asker {
     questions: SyncSender<()>,
     answers: Receiver<Answer>,
     is_waiting: bool,
+    /// Whether the patience of an earlier round was spent on the question that is still open.
+    is_overdue: bool,
 }
 
 impl Remotes {
@@ -114,7 +116,7 @@ impl Asker {
         };
         let thread = std::thread::Builder::new().name("statvfs".to_owned()).stack_size(STACK_BYTES);
         thread.spawn(work).ok()?;
-        Some(Self { questions, answers, is_waiting: false })
+        Some(Self { questions, answers, is_waiting: false, is_overdue: false })
     }
 
     fn ask(&mut self) {
@@ -125,18 +127,21 @@ impl Asker {
     /// asked at the same time and have had theirs.
     fn answer(&mut self, patience: &mut Duration) -> Answer {
         let answer = match self.answers.try_recv() {
+            // Once is enough: the other mounts are not late for it a second time.
+            Err(TryRecvError::Empty) if self.is_overdue => Err(RecvTimeoutError::Timeout),
             Err(TryRecvError::Empty) => self.answers.recv_timeout(*patience),
             Ok(answer) => Ok(answer),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
         };
         match answer {
             Ok(answer) => {
-                self.is_waiting = false;
+                (self.is_waiting, self.is_overdue) = (false, false);
                 answer
             }
             Err(error) => {
-                if error == RecvTimeoutError::Timeout {
+                if error == RecvTimeoutError::Timeout && !self.is_overdue {
                     *patience = Duration::ZERO;
+                    self.is_overdue = true;
                 }
                 Err("mountpoint timeout".to_owned())
             }
@@ -160,16 +165,20 @@ mod tests {
         })
         .expect("a thread");
         let mut alive = Asker::start(Arc::default(), || statvfs("/")).expect("a thread");
-        for _ in 0..2 {
+        // The second round does not wait at all.
+        for (patience, left) in [(1, 0), (60_000, 60_000)] {
             dead.ask();
             alive.ask();
             assert!(alive.answer(&mut Duration::from_secs(60)).is_ok());
-            let mut patience = Duration::from_millis(1);
+            let mut patience = Duration::from_millis(patience);
             assert_eq!(dead.answer(&mut patience).err().as_deref(), Some("mountpoint timeout"));
-            assert_eq!(patience, Duration::ZERO);
+            assert_eq!(patience, Duration::from_millis(left));
         }
         release.send(()).expect("the thread waits");
-        assert!(dead.answer(&mut Duration::from_secs(60)).is_ok());
+        let mut none = Duration::ZERO;
+        while dead.answer(&mut none).is_err() {
+            std::thread::yield_now();
+        }
         dead.ask();
         assert!(dead.is_waiting);
     }

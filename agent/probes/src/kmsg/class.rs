@@ -123,6 +123,7 @@ pub(super) const CLASSES: [Class; 27] = [
         "critical",
         &[
             &["mlx5_core", "health compromised"],
+            &["mlx5_core", "Health issue observed"],
             &["mlx5_core", "assert_var"],
             &["mlx5_core", "Fatal error"],
             &["mlx5_core", "FW fatal"],
@@ -212,6 +213,10 @@ mod tests {
             ("nvme nvme0: controller is down; will reset: CSTS=0xffffffff", "nvme_timeout"),
             (
                 "mlx5_core 0000:3b:00.0: poll_health:795:(pid 0): device's health compromised",
+                "mlx5_health",
+            ),
+            (
+                "mlx5_core 0000:3b:00.0: print_health_info:423:(pid 0): Health issue observed, firmware internal error, severity(3) ERROR:",
                 "mlx5_health",
             ),
             (

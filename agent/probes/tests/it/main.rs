@@ -1,5 +1,6 @@
 //! The probes on whole trees: the project's own, the peer's, broken ones, and the live host.
 
+mod fuzz;
 mod infiniband;
 mod kmsg;
 mod live;

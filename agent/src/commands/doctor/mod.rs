@@ -2,6 +2,7 @@
 //! that it may run beside a running agent.
 
 mod collector;
+mod databases;
 mod node;
 mod probes;
 
@@ -21,7 +22,8 @@ Examples:
   wardround-agent doctor --format json
   sudo -u wardround wardround-agent doctor     as the account that 'run' has
 
-Every probe and database is read once; nothing is sent.
+Every probe and database is read once; nothing is sent. A database that runs here and is not watched is named with the
+script that makes its account and the lines to paste.
 Exit status: 0 all is well, 1 a warning, 2 a failure or wrong usage.")]
 pub(super) struct DoctorArgs {
     /// How to print
@@ -56,21 +58,30 @@ struct Check {
     /// What to do; none where all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<String>,
+    /// What to paste for it: a script and lines of the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paste: Option<String>,
 }
 
 impl Check {
     fn ok(name: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { name: name.into(), verdict: Verdict::Ok, found: found.into(), advice: None }
+        Self {
+            name: name.into(),
+            verdict: Verdict::Ok,
+            found: found.into(),
+            advice: None,
+            paste: None,
+        }
     }
 
     fn warn(name: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         let advice = Some(advice.into());
-        Self { name: name.into(), verdict: Verdict::Warn, found: found.into(), advice }
+        Self { name: name.into(), verdict: Verdict::Warn, found: found.into(), advice, paste: None }
     }
 
     fn fail(name: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         let advice = Some(advice.into());
-        Self { name: name.into(), verdict: Verdict::Fail, found: found.into(), advice }
+        Self { name: name.into(), verdict: Verdict::Fail, found: found.into(), advice, paste: None }
     }
 }
 
@@ -100,6 +111,7 @@ fn checks(config: &Config) -> anyhow::Result<Vec<Check>> {
     block_on(async {
         collector::check(config, &mut checks).await;
         probes::check(config, &mut checks).await;
+        checks.extend(databases::checks(config));
         Ok(())
     })?;
     Ok(checks)
@@ -117,7 +129,7 @@ fn status(checks: &[Check]) -> u8 {
 fn text(checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for Check { name, verdict, found, advice } in checks {
+    for Check { name, verdict, found, advice, paste } in checks {
         let verdict = match verdict {
             Verdict::Ok => "OK",
             Verdict::Warn => "WARN",
@@ -128,6 +140,9 @@ fn text(checks: &[Check]) -> String {
         if let Some(advice) = advice {
             writeln!(text, "{:<5} {:<width$}  -> {advice}", "", "")
                 .expect("writing to a String cannot fail");
+        }
+        for line in paste.iter().flat_map(|paste| paste.lines()) {
+            writeln!(text, "      | {line}").expect("writing to a String cannot fail");
         }
     }
     text

@@ -33,6 +33,22 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
         certificate(&dir, SystemClock.wall()),
         spool(&dir),
     ]
+    .into_iter()
+    .chain(echo(config))
+    .collect()
+}
+
+/// Whether peers can be probed as they are configured to.
+fn echo(config: &Config) -> Option<Check> {
+    let asks = config.peer.iter().any(|peer| peer.method == "icmp");
+    asks.then(|| match agent_peers::may_echo() {
+        Ok(()) => Check::ok("icmp echo", "permitted"),
+        Err(error) => Check::fail(
+            "icmp echo",
+            error.to_string(),
+            "sysctl net.ipv4.ping_group_range='0 2147483647', or method = \"tcp:22\" for each peer",
+        ),
+    })
 }
 
 fn account() -> Check {

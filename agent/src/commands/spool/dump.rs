@@ -180,6 +180,9 @@ fn said(event: &Event) -> String {
         EventContent::SpoolRestored { degraded } => {
             format!("spool_restored after {:.3} s", degraded.as_secs_f64())
         }
+        EventContent::Evidence { topic, lines } => {
+            format!("evidence {topic} of {}: {}", event.key, lines.join(" | "))
+        }
         EventContent::Other { kind, body } => format!("kind {kind}, {} bytes", body.len()),
     }
 }

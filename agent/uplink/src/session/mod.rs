@@ -122,8 +122,8 @@ struct Session<'a> {
     outbox: Outbox,
     heartbeats: Heartbeats,
     heard: BootTime,
-    /// When the last heartbeat was due.
-    beaten: BootTime,
+    /// When the last heartbeat was due, if one was.
+    beaten: Option<BootTime>,
     /// The session is about to end so: nothing new is sent, what is on the way is waited for.
     leaving: Option<End>,
 }
@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
             outbox: Outbox::new(fresh_from, live_from, known, welcome.credit),
             heartbeats: Heartbeats::default(),
             heard: shared.clock.boot(),
-            beaten: shared.clock.boot(),
+            beaten: None,
             leaving: None,
             welcome,
         })
@@ -320,21 +320,19 @@ impl<'a> Session<'a> {
     }
 
     /// Sends the next heartbeat together with a round: one write on the connection and one wake-up of both ends instead of
-    /// two. The timer is for when no round comes, and runs for three periods: a timer that is moved on still wakes the
-    /// thread at its old time.
+    /// two.
     fn beat_along(&mut self, beats: &mut Interval) -> Result<(), End> {
-        let period = self.welcome.heartbeat;
-        if self.shared.clock.boot().since(self.beaten) < period / 2 {
-            return Ok(());
-        }
-        beats.reset_after(period * 3);
-        self.beat()
+        let now = self.shared.clock.boot();
+        let along = heartbeat::along(self.welcome.heartbeat, self.beaten.map(|at| now.since(at)));
+        beats.reset_after(along.timer);
+        if along.now { self.beat() } else { Ok(()) }
     }
 
     /// Sends a heartbeat, unless the connection is backed up, and notices when nobody answers any more.
     fn beat(&mut self) -> Result<(), End> {
-        self.beaten = self.shared.clock.boot();
-        let silence = self.beaten.since(self.heard);
+        let now = self.shared.clock.boot();
+        self.beaten = Some(now);
+        let silence = now.since(self.heard);
         if silence > SILENCE_MIN.max(self.welcome.heartbeat * 3) {
             let text = format!("the collector was silent for {} s", silence.as_secs());
             return Err(lost(&text));

@@ -1,4 +1,4 @@
-//! The full catalog beside the records. Definitions are never changed within a stream, so the latest catalog reads
+//! The full catalog beside the records. Definitions are changed only while no record is there, so the latest catalog reads
 //! every record of the spool, and one file is enough.
 
 use super::{OfferError, SpoolError};
@@ -53,6 +53,12 @@ pub(super) fn extended(known: &Catalog, offered: &Catalog) -> Result<Option<Cata
     applied.map_err(|source| OfferError::Catalog { generation, source })?;
     full.base = 0;
     Ok(Some(full))
+}
+
+/// Whether an offer is a whole catalog of a later generation, which may stand in the place of the known one.
+pub(super) fn replaces(known: &Catalog, offered: &Catalog) -> bool {
+    let is_sound = || apply_catalog(&mut Catalog::default(), offered.clone()).is_ok();
+    offered.base == 0 && offered.generation > known.generation && is_sound()
 }
 
 /// The message of a catalog that passed the checks.

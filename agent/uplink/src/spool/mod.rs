@@ -278,19 +278,43 @@ impl Spool {
         self.log.reader(Lsn(from.0))
     }
 
-    /// Takes a catalog, a delta or a whole one that extends what is known. Returns the message to send to a collector
-    /// that knows the generation before, `None` when nothing is new.
+    /// Whether there is no number that is still to be sent, and nothing waits for a disk that takes none.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.next_unsettled(Seq(1)).is_none() && self.memory.is_none() && self.owed.is_empty()
+    }
+
+    /// Takes a catalog: a delta, a whole one that extends what is known, or, while nothing is to be sent, a whole one that
+    /// takes its place. Returns the message to send to a collector that knows the generation before, `None` when nothing is
+    /// new.
     pub(crate) fn extend_catalog(
         &mut self,
         offered: &Catalog,
     ) -> Result<Option<wire::Catalog>, OfferError> {
-        let Some(full) = catalog_file::extended(&self.catalog, offered)? else {
-            return Ok(None);
+        let full = match catalog_file::extended(&self.catalog, offered) {
+            Ok(Some(full)) => full,
+            Ok(None) => return Ok(None),
+            Err(OfferError::Redefined { .. })
+                if self.is_settled() && catalog_file::replaces(&self.catalog, offered) =>
+            {
+                self.forget_records()?;
+                offered.clone()
+            }
+            Err(error) => return Err(error),
         };
         catalog_file::write(&self.dir, &catalog_file::message(&full)?)?;
         self.digest = catalog_digest(&full);
         self.catalog = full;
         catalog_file::message(offered).map(Some)
+    }
+
+    /// Removes the confirmed records that are still in the file: a collector that was set back would ask for them, and the
+    /// new catalog says something else of their numbers. They are gone before it is there.
+    fn forget_records(&mut self) -> Result<(), SpoolError> {
+        self.log.roll()?;
+        self.log.drop_before(self.log.next())?;
+        self.lazy.sync().map_err(|source| {
+            SpoolError::Journal(JournalError::Sync { path: self.dir.join("log"), source })
+        })
     }
 
     /// The message of the full catalog.

@@ -6,7 +6,7 @@ use crate::OfferError;
 use proto::wire::NackCode;
 use proto::{down, wire};
 use shared_model::{
-    Batch, BootTime, Event, EventContent, GapReason, Lane, Seq, SeqRange, Timestamp,
+    Batch, BootTime, Catalog, Event, EventContent, GapReason, Lane, Seq, SeqRange, Timestamp,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +57,36 @@ async fn a_first_session_and_the_next() {
         hellos.is_sorted() && hellos.len() >= 2 && hellos.first() < hellos.last(),
         "{hellos:?}"
     );
+}
+
+/// Scenario: within a session the agent numbers its series anew, once with a round still on the way and once with none.
+/// Guarantees: refused, then taken; the collector gets the whole catalog before the batch that needs it, no batch twice, and after a
+/// restart numbers and catalog continue.
+#[tokio::test]
+async fn a_catalog_is_replaced_within_a_session() {
+    let (authority, _ca) = authority();
+    let collector = Collector::start(authority).await;
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start(dir.path(), &collector);
+    let anew = Catalog { generation: 4, ..catalog(1) };
+    let of = |generation, value| Batch { generation, ..round(value) };
+    node.uplink.offer(Some(&catalog(3)), &of(3, 1)).unwrap();
+    assert!(matches!(node.uplink.offer(Some(&anew), &of(4, 2)), Err(OfferError::Redefined { .. })));
+    collector.wait("the first batch", |s| values(s) == [1]).await;
+    while !node.uplink.is_settled() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.uplink.offer(Some(&anew), &of(4, 2)).unwrap(), Seq(2));
+    collector.wait("the batch of the new catalog", |s| values(s) == [1, 2]).await;
+    node.stop().await;
+
+    let node = Node::start(dir.path(), &collector);
+    assert_eq!(node.uplink.catalog(), anew);
+    node.uplink.offer(None, &of(4, 3)).unwrap();
+    collector.wait("the batch after the restart", |s| values(s) == [1, 2, 3]).await;
+    let state = collector.state.borrow();
+    assert_eq!(state.catalogs, [catalog(3), anew]);
+    assert_eq!(state.arrivals.len(), 3, "nothing is sent twice");
 }
 
 /// Scenario: rounds are made while no collector listens, the agent is killed, then a collector appears.

@@ -1,5 +1,6 @@
 //! A finding as JSON.
 
+use super::incident::ExhibitJson;
 use super::scalar::{LabelsJson, NumberJson, TextJson, TimeJson, condition_word, tier_word};
 use crate::FindingView;
 use collector_domain::Rule;
@@ -25,6 +26,8 @@ pub(crate) struct FindingJson {
     title: Option<TextJson>,
     /// `predicate`, `advisory`, `deviation` or `incident`.
     tier: Option<&'static str>,
+    /// What probes said last that explains it.
+    evidence: Vec<ExhibitJson>,
 }
 
 impl FindingJson {
@@ -41,6 +44,7 @@ impl FindingJson {
             clause: rule.map(|r| r.clause.to_string()),
             title: rule.map(|r| (&r.title).into()),
             tier: rule.map(|r| tier_word(r.tier)),
+            evidence: finding.evidence.iter().map(Into::into).collect(),
         }
     }
 }

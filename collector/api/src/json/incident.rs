@@ -1,7 +1,7 @@
 //! An incident as JSON.
 
 use super::scalar::{LabelsJson, NumberJson, TextJson, TimeJson, condition_word};
-use collector_domain::{Clocks, Incident, IncidentState, Silence};
+use collector_domain::{Clocks, Exhibit, Incident, IncidentState, Silence};
 use serde::Serialize;
 use shared_model::Timestamp;
 
@@ -43,6 +43,8 @@ pub(crate) struct IncidentJson {
     fix: Option<String>,
     /// Handling record, oldest first.
     notes: Vec<NoteJson>,
+    /// What probes said of it, oldest first.
+    evidence: Vec<ExhibitJson>,
     /// Silences that mute notifications of it now.
     silences: Vec<String>,
 }
@@ -61,6 +63,25 @@ struct LinkJson {
     at: TimeJson,
     condition: &'static str,
     value: Option<NumberJson>,
+}
+
+/// What a probe said beside its numbers.
+#[derive(Serialize, Debug)]
+pub(crate) struct ExhibitJson {
+    /// By the node's clock.
+    at: TimeJson,
+    /// What it speaks of, as in the label `instance`.
+    instance: String,
+    /// Such as `db.blocking`.
+    topic: String,
+    lines: Vec<String>,
+}
+
+impl From<&Exhibit> for ExhibitJson {
+    fn from(said: &Exhibit) -> Self {
+        let Exhibit { at, instance, topic, lines } = said.clone();
+        Self { at: TimeJson(at), instance, topic, lines }
+    }
 }
 
 #[derive(Serialize, Debug)]
@@ -158,6 +179,7 @@ impl IncidentJson {
             acknowledged_by: incident.acknowledged_by.clone(),
             fix: incident.fix.clone(),
             notes: notes.collect(),
+            evidence: incident.evidence.iter().map(Into::into).collect(),
             silences: muting.map(|s| s.id.to_string()).collect(),
         }
     }

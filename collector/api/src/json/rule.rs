@@ -22,6 +22,8 @@ pub(crate) struct RuleJson {
     level: u8,
     /// Rules whose incident explains its findings.
     explained_by: Vec<String>,
+    /// Topics of evidence that explain its findings.
+    evidence: Vec<String>,
 }
 
 impl From<&Rule> for RuleJson {
@@ -36,6 +38,7 @@ impl From<&Rule> for RuleJson {
             tier: tier_word(rule.tier),
             level: rule.level.number(),
             explained_by: causes.map(|cause| cause.rule.to_string()).collect(),
+            evidence: rule.evidence.clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The table of open incidents.
 
+use super::evidence;
 use super::html::Html;
 use super::status::View;
 use super::words;
@@ -72,7 +73,9 @@ fn row(html: &mut Html, incident: &Incident, view: &View<'_>) {
     if incident.late {
         html.raw(" · <b>补传数据</b> <small lang=\"en\">late data</small>");
     }
-    html.raw("</div></td><td class=\"state\">");
+    html.raw("</div>");
+    evidence::lines(html, &incident.evidence);
+    html.raw("</td><td class=\"state\">");
     state(html, incident);
     html.raw("</td><td>");
     let response = Hand {

@@ -1,5 +1,6 @@
 //! The pages: plain server-rendered HTML without script, Chinese first with English beside. Pure functions of what they show.
 
+mod evidence;
 mod html;
 mod incidents;
 mod login;

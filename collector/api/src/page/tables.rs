@@ -1,5 +1,6 @@
 //! The tables of findings and nodes.
 
+use super::evidence;
 use super::html::Html;
 use super::status::View;
 use super::words;
@@ -46,9 +47,9 @@ fn finding_row(html: &mut Html, finding: &FindingView, rule: Option<&Rule>) {
         html.raw(" · 条款 <small lang=\"en\">clause</small> ").text(rule.clause.as_str());
     }
     let (zh, en) = words::condition(finding.judgement.condition);
-    html.raw("</div></td><td>")
-        .text(&words::subject(&finding.subject))
-        .raw("</td><td><span class=\"")
+    html.raw("</div></td><td>").text(&words::subject(&finding.subject));
+    evidence::lines(html, &finding.evidence);
+    html.raw("</td><td><span class=\"")
         .text(match finding.judgement.condition {
             Condition::Clear => "mark ok",
             Condition::Breached => "mark bad",

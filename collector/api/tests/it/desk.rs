@@ -6,8 +6,9 @@ use collector_api::{
 };
 use collector_domain::{
     Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Delivery,
-    Incident, IncidentId, IncidentRevision, IncidentSet, IncidentState, Judgement, LevelChange,
-    Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Silence, SilenceChange, Text, Tier,
+    Exhibit, Incident, IncidentId, IncidentRevision, IncidentSet, IncidentState, Judgement,
+    LevelChange, Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Silence, SilenceChange,
+    Text, Tier,
 };
 use collector_notify::Notifications;
 use shared_model::{AccountIdentity, Labels, Level, NodeIdentity, Timestamp};
@@ -139,6 +140,7 @@ pub(crate) fn incident(id: u64, level: Level, host: &str, detected: &str) -> Inc
         acknowledged_by: None,
         fix: None,
         notes: vec![],
+        evidence: vec![],
     }
 }
 
@@ -152,7 +154,13 @@ fn rule(id: &str, zh: &str, en: &str, tier: Tier) -> Rule {
         tier,
         level: Level::Three,
         explained_by: vec![],
+        evidence: vec![],
     }
+}
+
+fn said(time: &str, topic: &str, line: &str) -> Exhibit {
+    let (instance, topic) = ("db-1:5432".to_owned(), topic.to_owned());
+    Exhibit { at: at(time), instance, topic, lines: vec![line.to_owned()] }
 }
 
 fn node(name: &str, state: NodeState, last_seen: Option<&str>) -> NodeView {
@@ -182,6 +190,10 @@ fn finding(
             within_limit: condition == Condition::Clear,
             value,
         },
+        evidence: match rule {
+            "fs.usage" => vec![said("02:41:10", "db.indexes", "unused: his.visit.i")],
+            _ => vec![],
+        },
     }
 }
 
@@ -199,6 +211,7 @@ fn incidents() -> Vec<Incident> {
         condition: Condition::Breached,
         value: None,
     }];
+    down.evidence = vec![said("02:53:00", "db.blocking", "11 app@his, <idle>")];
     let mut taken = incident(3, Level::Two, "db-2", "02:20:00");
     taken.state = IncidentState::Acknowledged;
     taken.clocks.acknowledged = Some(at("02:23:00"));

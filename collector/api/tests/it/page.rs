@@ -83,6 +83,8 @@ async fn the_page_shows_what_is_open() {
         "2.2/3.1",
         "核心数据库不可用",
         "core database down",
+        "<pre class=\"evidence\">11 app@his, &lt;idle&gt;\n</pre>",
+        "unused: his.visit.i",
         "host db-1",
         "待响应",
         "超时 <small lang=\"en\">over</small> +02:00",

@@ -32,7 +32,8 @@ async fn an_incident_in_full() {
             "rule": "os.cpu_busy", "subject": {"host": "db-1"}, "at": "2026-11-23T02:53:05.000Z",
             "condition": "breached", "value": null
         }],
-        "reopened": 0, "acknowledged_by": null, "fix": null, "notes": [], "silences": []
+        "reopened": 0, "acknowledged_by": null, "fix": null, "notes": [],
+        "evidence": [{"at": "2026-11-23T02:53:00.000Z", "instance": "db-1:5432", "topic": "db.blocking", "lines": ["11 app@his, <idle>"]}], "silences": []
     });
     assert_eq!(incident, expected);
     let closed = api.get(&token, "/api/v1/incidents/1").await.json();
@@ -133,7 +134,8 @@ async fn nodes_findings_and_rules() {
         "rule": "fs.usage", "subject": {"host": "st-1", "mountpoint": "/data"}, "condition": "breached",
         "since": "2026-11-23T02:41:10.000Z", "judged_at": "2026-11-23T02:59:59.000Z", "within_limit": false,
         "value": 0.83, "clause": "3.2",
-        "title": {"zh": "磁盘使用率超限", "en": "file system too full"}, "tier": "deviation"
+        "title": {"zh": "磁盘使用率超限", "en": "file system too full"}, "tier": "deviation",
+        "evidence": [{"at": "2026-11-23T02:41:10.000Z", "instance": "db-1:5432", "topic": "db.indexes", "lines": ["unused: his.visit.i"]}]
     });
     assert_eq!(findings["findings"][0], expected);
     assert_eq!(findings["findings"][1]["value"], "+Inf");
@@ -142,7 +144,7 @@ async fn nodes_findings_and_rules() {
     let expected = json!({
         "id": "os.cpu_busy", "clause": "3.2", "component": "os",
         "title": {"zh": "CPU 使用率过高", "en": "CPU busy too long"}, "advice": {"zh": "查看", "en": "look"},
-        "tier": "incident", "level": 3, "explained_by": []
+        "tier": "incident", "level": 3, "explained_by": [], "evidence": []
     });
     assert_eq!(rules["rules"][0], expected);
 }

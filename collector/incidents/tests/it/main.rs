@@ -2,8 +2,10 @@
 
 mod acts;
 mod clocks;
+mod evidence;
 mod faults;
 mod pack;
+mod peers;
 mod properties;
 mod relapse;
 mod services;

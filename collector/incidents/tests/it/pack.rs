@@ -8,7 +8,7 @@ use shared_model::Level;
 /// Rule, clause, tier, level, and its causes as `rule label=template`.
 type Row = (&'static str, &'static str, Tier, Level, &'static [&'static str]);
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 23] = [
     ("db.instance_up", "3.1", Tier::Incident, Level::Two, &[]),
     ("db.writable", "2.2", Tier::Predicate, Level::Two, &[]),
     ("db.standby_usable", "2.2", Tier::Predicate, Level::Two, &[]),
@@ -53,6 +53,14 @@ const ROWS: [Row; 21] = [
     ),
     ("monitoring.node_silent", "2.1", Tier::Incident, Level::Three, &[]),
     ("monitoring.probe_data", "2.1", Tier::Incident, Level::Three, &[]),
+    ("peer.reachable", "2.1", Tier::Predicate, Level::Three, &[]),
+    (
+        "peer.ib_down",
+        "2.1",
+        Tier::Incident,
+        Level::Three,
+        &["monitoring.node_silent host={peer}", "ib.no_active_port host={peer}"],
+    ),
     ("db.index_hit", "3.3", Tier::Incident, Level::Three, &[]),
 ];
 
@@ -72,6 +80,7 @@ fn rule((id, clause, tier, level, causes): Row) -> Rule {
         tier,
         level,
         explained_by: causes.iter().map(|c| cause(c)).collect(),
+        evidence: if id == "session.blocked" { vec!["db.blocking".to_owned()] } else { vec![] },
     }
 }
 

@@ -38,11 +38,19 @@ fn steps() -> impl Strategy<Value = Vec<(u64, String)>> {
         .prop_map(|(verb, check, age)| format!("{verb} {check} value=2 age={age}"));
     let act = (prop::sample::select(vec!["ack", "resolve", "verify"]), 1u64..5)
         .prop_map(|(act, number)| format!("try {act} {number} li"));
-    let other = prop::sample::select(vec!["flush", "mute db1", "unmute db1", "restart"]);
+    let other = prop::sample::select(vec![
+        "flush",
+        "mute db1",
+        "unmute db1",
+        "restart",
+        "say 7 db1:5432 db.blocking 11 root|  12 waits",
+        "say 8 db1:5432 db.blocking 11 root",
+        "say 9 db1:5432 db.blocking",
+    ]);
     let line = prop_oneof![
         6 => finding,
         4 => act,
-        1 => other.prop_map(str::to_owned),
+        2 => other.prop_map(str::to_owned),
     ];
     // Mostly seconds, sometimes minutes: at scale 1000 a watch is 86 s, a level 3 is due after 7 s.
     let pause = prop_oneof![6 => 0u64..3, 1 => 10u64..100];

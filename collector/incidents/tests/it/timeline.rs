@@ -4,14 +4,16 @@
 //! Verbs: `clear|breach|unknown RULE label=value... [value=V] [age=S]` (consecutive ones of one second are one batch; `flush`
 //! ends a batch), `mute|unmute HOST`, `judge ok|bad|hold RULE label=value...` (the check's newest sample without a finding),
 //! `ack|resolve|verify NUMBER WHO`, `refuse ACT NUMBER WHO: TEXT IN THE REFUSAL`,
+//! `say SEQ INSTANCE TOPIC [LINE|LINE]` (a probe's evidence), `evidence NUMBER [LINE|LINE]` (the incident's last one),
 //! `want NUMBER CAUSE LEVEL STATE CONDITION`, `links NUMBER RULE...`, `incidents COUNT`, `wrote COUNT KIND`.
 
 use crate::pack;
 use collector_domain::{
-    Act, ActRefused, Checks, Condition, Contract, Entry, Finding, IncidentId, Judgement, Topology,
+    Act, ActRefused, Checks, Condition, Contract, Entry, Exhibit, Finding, IncidentId, Judgement,
+    Topology,
 };
 use collector_incidents::{Machine, MachineState};
-use shared_model::{Labels, Timestamp};
+use shared_model::{Labels, Seq, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -161,6 +163,18 @@ impl World {
         Ok(())
     }
 
+    fn say(&mut self, text: &str) {
+        self.flush();
+        let mut words = text.splitn(4, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        let (seq, instance, topic, lines) = (word(), word().to_owned(), word().to_owned(), word());
+        let order = (1, Seq(seq.parse().expect("a sequence number")));
+        let lines = lines.split('|').filter(|l| !l.is_empty()).map(str::to_owned).collect();
+        let said = Exhibit { at: self.now(), instance, topic, lines };
+        let entries = self.machine.said(self.now(), said, order, &self.board);
+        self.entries.extend(entries);
+    }
+
     /// Every incident as `NUMBER CAUSE LEVEL STATE CONDITION`.
     pub(crate) fn incidents(&self) -> Vec<String> {
         let line = |i: &collector_domain::Incident| {
@@ -203,6 +217,14 @@ impl World {
                 let refused = self.act(act).expect_err(line).to_string();
                 assert!(refused.contains(why), "{line}: {refused}");
                 assert_eq!(self.machine.state(), &before, "{line}");
+            }
+            "say" => self.say(rest),
+            "evidence" => {
+                let (number, lines) = rest.split_once(' ').unwrap_or((rest, ""));
+                let id = IncidentId(number.parse().expect("a number"));
+                let incident = self.machine.incident(id).expect("an incident");
+                let last = incident.evidence.last().map(|e| e.lines.join("|"));
+                assert_eq!(last.unwrap_or_default(), lines, "{line}");
             }
             "want" => assert!(
                 self.incidents().contains(&rest.to_owned()),

@@ -4,7 +4,7 @@ use super::file::{RuleOnDisk, RulesOnDisk};
 use super::span::parse_span;
 use super::{Limit, PackFile, Standard, Value};
 use collector_domain::{Contract, Rule};
-use shared_model::{Clause, Level};
+use shared_model::{Clause, Level, topic};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -136,11 +136,20 @@ fn convert(on_disk: RuleOnDisk, wrong: &mut Vec<String>) -> Option<(Rule, Standa
         tier: on_disk.tier,
         level: level?,
         explained_by: on_disk.explained_by,
+        evidence: on_disk.evidence,
     };
     Some((rule, standard))
 }
 
 fn check_texts(on_disk: &RuleOnDisk, wrong: &mut Vec<String>) {
+    for topic in &on_disk.evidence {
+        if !topic::ALL.contains(&topic.as_str()) {
+            let known = topic::ALL.join(", ");
+            wrong.push(format!(
+                "evidence names '{topic}', which no probe speaks of; known: {known}"
+            ));
+        }
+    }
     let byte = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.');
     if !on_disk.id.contains('.') || on_disk.id.len() > 64 || !on_disk.id.bytes().all(byte) {
         wrong.push("id must look like os.cpu_busy: a-z 0-9 _ with a dot, up to 64".to_owned());

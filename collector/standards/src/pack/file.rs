@@ -43,6 +43,8 @@ pub(super) struct RuleOnDisk {
     pub(super) level: u8,
     #[serde(default)]
     pub(super) explained_by: Vec<ExplainedBy>,
+    #[serde(default)]
+    pub(super) evidence: Vec<String>,
 }
 
 fn one() -> u32 {

@@ -58,6 +58,7 @@ fn the_fixed_ids_exist() {
         ("os.long_high_load", Incident, 3),
         ("os.memory_used", Incident, 3),
         ("os.zombies", Incident, 3),
+        ("peer.reachable", Predicate, 3),
         ("session.blocked", Incident, 3),
         ("session.connections", Incident, 3),
         ("session.long_transaction", Incident, 3),
@@ -105,6 +106,11 @@ fn every_mistake_is_named() {
             "the rule itself",
         ),
         ("level: 3", "level: 3\n    explained_by: [{rule: os.b, on: {}}]", "names no label"),
+        (
+            "level: 3",
+            "level: 3\n    evidence: [db.blokking]",
+            "no probe speaks of; known: db.blocking",
+        ),
     ] {
         assert!(GOOD.contains(good), "{good}");
         let wrong = read(&GOOD.replacen(good, bad, 1)).unwrap_err();

@@ -8,6 +8,10 @@ const HIS: &[PackFile<'static>] = &[
         text: include_str!("../../packs/his/tests/2.1-fabric.yaml"),
     },
     PackFile {
+        name: "his/tests/2.1-peers.yaml",
+        text: include_str!("../../packs/his/tests/2.1-peers.yaml"),
+    },
+    PackFile {
         name: "his/tests/2.1-distributed-storage.yaml",
         text: include_str!("../../packs/his/tests/2.1-distributed-storage.yaml"),
     },
@@ -38,6 +42,18 @@ const HIS: &[PackFile<'static>] = &[
     PackFile {
         name: "his/tests/3.3-performance.yaml",
         text: include_str!("../../packs/his/tests/3.3-performance.yaml"),
+    },
+    PackFile {
+        name: "his/tests/3.1-databases.yaml",
+        text: include_str!("../../packs/his/tests/3.1-databases.yaml"),
+    },
+    PackFile {
+        name: "his/tests/3.3-databases.yaml",
+        text: include_str!("../../packs/his/tests/3.3-databases.yaml"),
+    },
+    PackFile {
+        name: "his/tests/3.5-security.yaml",
+        text: include_str!("../../packs/his/tests/3.5-security.yaml"),
     },
 ];
 

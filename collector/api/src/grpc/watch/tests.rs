@@ -41,6 +41,7 @@ fn incident(id: u64, revision: u64, state: IncidentState, host: &str) -> Inciden
         acknowledged_by: None,
         fix: None,
         notes: vec![],
+        evidence: vec![],
     };
     IncidentRevision { revision, incident: Arc::new(incident) }
 }

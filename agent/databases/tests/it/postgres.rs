@@ -1,118 +1,14 @@
 //! The PostgreSQL probes against a real server, as an account with `pg_monitor` and nothing more.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the failure")]
-
-mod support;
-
-use agent_databases::{CoreService, CoreServiceProbe, PostgresInstance, PostgresProbe};
-use agent_probe::{AsyncProbe, Outcome, Sample, Sink};
+use crate::server::{PASSWORD, Server};
+use crate::watch::{ROUNDS_MAX, Watch, print};
+use agent_databases::{PostgresInstance, PostgresProbe};
+use agent_probe::{Outcome, Sample};
+use shared_model::topic;
 use shared_runtime::SystemClock;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{PASSWORD, Server};
 use tokio_postgres::error::SqlState;
-
-/// Rounds after which a state that a test waits for counts as never reached: at 20 ms each, 30 s.
-const ROUNDS_MAX: u32 = 1_500;
-
-struct Watch {
-    probe: Box<dyn AsyncProbe>,
-    sink: Sink,
-}
-
-impl Watch {
-    fn instance(server: &Server, extra: &str) -> Self {
-        let settings: PostgresInstance = toml::from_str(&keys(server, extra)).unwrap();
-        Self::over(Box::new(PostgresProbe::new(&settings, Arc::new(SystemClock))))
-    }
-
-    fn service(server: &Server, query: &str) -> Self {
-        let extra = format!("name = \"registration\"\nquery = \"{query}\"");
-        let settings: CoreService = toml::from_str(&keys(server, &extra)).unwrap();
-        Self::over(Box::new(CoreServiceProbe::new(&settings, Arc::new(SystemClock))))
-    }
-
-    fn over(probe: Box<dyn AsyncProbe>) -> Self {
-        Self { probe, sink: Sink::default() }
-    }
-
-    /// One round, as the runner does it.
-    async fn round(&mut self) -> Outcome {
-        let timeout = self.probe.spec().default_timeout;
-        self.sink.begin();
-        let read = tokio::time::timeout(timeout, self.probe.read(&mut self.sink)).await;
-        match read {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                self.sink.begin();
-                self.probe.timed_out(&mut self.sink)
-            }
-        }
-    }
-
-    /// Waits until the probe itself says that something changed.
-    async fn changed(&mut self) {
-        let changed = tokio::time::timeout(Duration::from_secs(30), self.probe.changed()).await;
-        changed.expect("the end of the session is told");
-    }
-
-    async fn sampled(&mut self) {
-        let outcome = self.round().await;
-        assert!(matches!(outcome, Outcome::Sampled), "{outcome:?}");
-    }
-
-    /// The value of a series given as `name{label="value",…}`.
-    fn value(&self, series: &str) -> Option<f64> {
-        self.sink.samples().iter().find(|s| print(s) == series).and_then(Sample::value)
-    }
-
-    /// Whether every series has the value.
-    fn shows(&self, expected: &[(&str, f64)]) -> bool {
-        expected.iter().all(|(series, value)| self.value(series) == Some(*value))
-    }
-
-    fn expect(&self, expected: &[(&str, f64)]) {
-        for (series, value) in expected {
-            assert_eq!(self.value(series), Some(*value), "{series}");
-        }
-    }
-
-    /// Rounds every 20 ms until `reached`; a state that is never reached fails.
-    async fn until(&mut self, what: &str, reached: impl Fn(&Self) -> bool) {
-        let mut pace = tokio::time::interval(Duration::from_millis(20));
-        for _ in 0..ROUNDS_MAX {
-            pace.tick().await;
-            self.round().await;
-            if reached(self) {
-                return;
-            }
-        }
-        panic!("{what} was not seen within {ROUNDS_MAX} rounds");
-    }
-}
-
-fn keys(server: &Server, extra: &str) -> String {
-    let file = server.file("monitor.password", &format!("{PASSWORD}\n"), 0o600);
-    format!(
-        "port = {}\nuser = \"monitor\"\npassword_file = \"{}\"\n{extra}",
-        server.port,
-        file.display()
-    )
-}
-
-fn print(sample: &Sample) -> String {
-    let mut text = sample.metric().name.to_owned();
-    let mut separator = '{';
-    for (name, value) in sample.labels() {
-        write!(text, "{separator}{name}=\"{value}\"").unwrap();
-        separator = ',';
-    }
-    if separator == ',' {
-        text.push('}');
-    }
-    text
-}
 
 const UP: (&str, f64) = ("pg_up", 1.0);
 const DOWN: (&str, f64) = ("pg_up", 0.0);
@@ -248,11 +144,11 @@ async fn refusals_are_told_apart() {
     let server = Server::primary().await;
     server.file("wrong.password", "no-such-password", 0o600);
     let open = server.file("open.password", PASSWORD, 0o644);
-    let wrong = keys(&server, "").replace("monitor.password", "wrong.password");
+    let wrong = server.keys("").replace("monitor.password", "wrong.password");
     for (keys, reason) in [
         (wrong, "authentication"),
-        (keys(&server, "database = \"nowhere\""), "no_database"),
-        (keys(&server, "sslmode = \"require\""), "tls"),
+        (server.keys("database = \"nowhere\""), "no_database"),
+        (server.keys("sslmode = \"require\""), "tls"),
     ] {
         let settings: PostgresInstance = toml::from_str(&keys).unwrap();
         let mut watch = Watch::over(Box::new(PostgresProbe::new(&settings, Arc::new(SystemClock))));
@@ -260,7 +156,7 @@ async fn refusals_are_told_apart() {
         let refused = format!("wardround_pg_connect_refused{{reason=\"{reason}\"}}");
         watch.expect(&[DOWN, (&refused, 1.0)]);
     }
-    let keys = keys(&server, "").replace("monitor.password", "open.password");
+    let keys = server.keys("").replace("monitor.password", "open.password");
     let settings: PostgresInstance = toml::from_str(&keys).unwrap();
     let mut watch = Watch::over(Box::new(PostgresProbe::new(&settings, Arc::new(SystemClock))));
     let Outcome::Failed(error) = watch.round().await else { panic!("must fail") };
@@ -379,6 +275,13 @@ async fn chain_of_four_is_seen() {
             ]) && w.value("wardround_pg_blocked_wait_seconds_max").is_some_and(|s| s > 0.0)
         })
         .await;
+    let said = watch.said(topic::BLOCKING);
+    let indents = said.iter().map(|line| line.len() - line.trim_start().len());
+    assert_eq!(indents.collect::<Vec<_>>(), [0, 2, 4, 6], "{said:?}");
+    assert!(said[0].ends_with(" postgres@postgres local, idle in transaction"), "{said:?}");
+    for line in &said[1..] {
+        assert!(line.contains(" postgres@postgres local, waits for "), "{said:?}");
+    }
     first.batch_execute("COMMIT").await.unwrap();
     for wait in waits {
         wait.await.unwrap().unwrap();
@@ -388,6 +291,7 @@ async fn chain_of_four_is_seen() {
         ("wardround_pg_blocked_sessions", 0.0),
         ("wardround_pg_blocked_chain_length_max", 0.0),
     ]);
+    assert!(watch.said(topic::BLOCKING).is_empty());
 }
 
 /// Scenario: a prepared transaction blocks a session. Guarantees: the chain has two, although the blocker has no process.
@@ -401,6 +305,7 @@ async fn prepared_transactions_block() {
     let wait =
         tokio::spawn(async move { blocked.batch_execute("UPDATE t SET v = 2 WHERE id = 1").await });
     watch.until("the wait", |w| w.shows(&[("wardround_pg_blocked_chain_length_max", 2.0)])).await;
+    assert_eq!(watch.said(topic::BLOCKING)[0], "a prepared transaction");
     admin.batch_execute("ROLLBACK PREPARED 'p'").await.unwrap();
     wait.await.unwrap().unwrap();
 }
@@ -541,6 +446,38 @@ async fn business_question_follows_the_business() {
     watch.expect(&[(SERVICE_UP, 1.0), (SERVICE_VALUE, 7.0)]);
 }
 
+/// Scenario: the business' table and an index stand behind somebody's open ALTER TABLE and DROP INDEX, in whose queue the agent would
+/// wait. Guarantees: the session's own limit ends the wait at once and says so; the instance is up and its other views are read;
+/// both go on once the queue is gone.
+#[tokio::test]
+async fn a_lock_queue_is_left_at_once() {
+    let server = Server::primary().await;
+    let admin = server.admin().await;
+    let setup = "GRANT SELECT ON t TO monitor; CREATE TABLE big (id int PRIMARY KEY, padding text);
+                 INSERT INTO big SELECT n, n FROM generate_series(1, 60000) n; CREATE INDEX seldom ON big (id, padding)";
+    admin.batch_execute(setup).await.unwrap();
+    let mut service = Watch::service(&server, "select count(*) from public.t");
+    service.sampled().await;
+    admin.batch_execute("BEGIN; ALTER TABLE t ADD COLUMN w int; DROP INDEX seldom").await.unwrap();
+    let mut instance = Watch::instance(&server, "inspection_interval = \"1s\"");
+    for (watch, query) in
+        [(&mut service, "query of core_service registration"), (&mut instance, "pg_index")]
+    {
+        let Outcome::Partial(complaints) = watch.round().await else { panic!("{query} waited") };
+        assert_eq!(complaints[0].to_string(), format!("{query}: SQLSTATE 55P03"));
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+    }
+    service.expect(&[(SERVICE_UP, 0.0)]);
+    instance.expect(&[UP, ("wardround_pg_blocked_sessions", 0.0)]);
+    admin.batch_execute("ROLLBACK").await.unwrap();
+    service.sampled().await;
+    instance
+        .until("its indexes", |w| {
+            w.shows(&[("wardround_pg_indexes{datname=\"postgres\",kind=\"unused\"}", 1.0)])
+        })
+        .await;
+}
+
 /// Scenario: questions that are not one read-only statement with one number. Guarantees: each is refused with its reason
 /// and counts as not up; nothing is written.
 #[tokio::test]
@@ -567,4 +504,19 @@ async fn only_one_number_is_an_answer() {
     }
     let written = admin.query_one("SELECT count(*) FROM t WHERE v = 9", &[]).await.unwrap();
     assert_eq!(written.get::<_, i64>(0), 0);
+}
+
+/// Scenario: the account is a superuser, then one is allowed. Guarantees: refused with what to do, and not taken for a database that
+/// is down; once allowed it reads, and says what it is.
+#[tokio::test]
+async fn superusers_are_refused() {
+    let server = Server::primary().await;
+    server.admin().await.batch_execute("ALTER ROLE monitor SUPERUSER").await.unwrap();
+    let mut watch = Watch::instance(&server, "");
+    let Outcome::Failed(error) = watch.round().await else { panic!("a superuser was taken") };
+    assert!(error.to_string().contains("allow_superuser"), "{error}");
+    assert_eq!(watch.value("pg_up"), None);
+    let mut watch = Watch::instance(&server, "allow_superuser = true");
+    watch.sampled().await;
+    watch.expect(&[UP, ("wardround_pg_account_superuser", 1.0)]);
 }

@@ -12,6 +12,8 @@ pub(crate) const PASSWORD: &str = "throwaway-monitor";
 
 const BIN: &str = "/usr/lib/postgresql/15/bin";
 
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
 const CONFIG: &str = "\
 listen_addresses = '127.0.0.1'
 max_connections = 12
@@ -41,9 +43,17 @@ pub(crate) struct Server {
 impl Server {
     /// A primary with the accounts `postgres` (superuser, Unix socket only) and `monitor`.
     pub(crate) async fn primary() -> Self {
+        Self::primary_made("+0").await
+    }
+
+    /// The same, made at another time: `-40d` for forty days ago.
+    pub(crate) async fn primary_made(when: &str) -> Self {
         let server = Self { base: folder(), port: free_port() };
         let data = server.data();
         run(&[
+            "faketime",
+            "-f",
+            when,
             &tool("initdb"),
             "-D",
             &data,
@@ -102,6 +112,21 @@ impl Server {
         run(&[&tool("pg_ctl"), "-D", &self.data(), "-w", "-t", "60", "-l", &log, "start"]);
     }
 
+    /// Lets statistics count since another time: `-40d` for forty days ago. The server is restarted.
+    pub(crate) async fn count_since(&self, when: &str) {
+        let data = self.data();
+        let stop = || run(&[&tool("pg_ctl"), "-D", &data, "-w", "-m", "fast", "stop"]);
+        stop();
+        // Not by the command `faketime`: it waits for the server that it started.
+        let preload = format!("LD_PRELOAD={FAKETIME}");
+        let (time, pg_ctl) = (format!("FAKETIME={when}"), tool("pg_ctl"));
+        run(&["env", &preload, &time, &pg_ctl, "-D", &data, "-w", "-l", "/dev/null", "start"]);
+        let reset = "SELECT pg_stat_reset()";
+        self.admin().await.batch_execute(reset).await.expect("reset statistics");
+        stop();
+        self.start();
+    }
+
     /// Ends the server as a crash would: no checkpoint, no goodbye to clients.
     pub(crate) fn crash(&self) {
         run(&[&tool("pg_ctl"), "-D", &self.data(), "-w", "-m", "immediate", "stop"]);
@@ -136,6 +161,26 @@ impl Server {
         Ok(client)
     }
 
+    /// Log files of these days ago, each last written at this time of its day.
+    pub(crate) fn age_log_files(&self, days: impl Iterator<Item = u32>) {
+        for ago in days {
+            let path = self.log_file(ago);
+            run(&["touch", "-d", &format!("{ago} days ago"), &path]);
+        }
+    }
+
+    pub(crate) fn remove_log_files(&self, mut days: std::ops::RangeInclusive<u32>) {
+        days.try_for_each(|ago| match fs::remove_file(self.log_file(ago)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+        .expect("remove a log file");
+    }
+
+    fn log_file(&self, ago: u32) -> String {
+        Path::new(&self.data()).join(format!("log/{ago}.log")).display().to_string()
+    }
+
     /// A file in the server's folder with a mode, such as a password file.
     pub(crate) fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
         let path = self.base.join(name);
@@ -150,7 +195,12 @@ impl Server {
         self.write("server.key", key);
         let key = Path::new(&self.data()).join("server.key");
         fs::set_permissions(key, fs::Permissions::from_mode(0o600)).expect("set mode");
-        self.append("ssl = on\n");
+        self.restart_with("ssl = on\n");
+    }
+
+    /// Restarts the server with further settings.
+    pub(crate) fn restart_with(&self, settings: &str) {
+        self.append(settings);
         run(&[
             &tool("pg_ctl"),
             "-D",
@@ -162,6 +212,40 @@ impl Server {
             "-l",
             "/dev/null",
         ]);
+    }
+
+    /// The keys of `[[postgres]]` for the account `monitor`.
+    pub(crate) fn keys(&self, extra: &str) -> String {
+        let file = self.file("monitor.password", &format!("{PASSWORD}\n"), 0o600);
+        let (port, file) = (self.port, file.display());
+        format!("port = {port}\nuser = \"monitor\"\npassword_file = \"{file}\"\n{extra}")
+    }
+
+    /// A folder of the server's account beside its data.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let path = self.base.join(name);
+        run(&["mkdir", "-p", &path.display().to_string()]);
+        path
+    }
+
+    /// Where the server writes its log files, once it does.
+    pub(crate) fn log_folder(&self) -> PathBuf {
+        Path::new(&self.data()).join("log")
+    }
+
+    /// A session of `user` with a password over loopback.
+    pub(crate) async fn login(
+        &self,
+        user: &str,
+        password: &str,
+    ) -> Result<Client, tokio_postgres::Error> {
+        let text = format!(
+            "host=127.0.0.1 port={} user={user} password={password} dbname=postgres",
+            self.port
+        );
+        let (client, connection) = tokio_postgres::connect(&text, NoTls).await?;
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(client)
     }
 
     fn data(&self) -> String {

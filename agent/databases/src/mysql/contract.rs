@@ -1,0 +1,100 @@
+//! The views of MySQL 8 against tables as its manual describes them (`agent/databases/contract/mysql-8.sql`), in a real MariaDB: MySQL
+//! is not packaged here. It proves names and types of columns and what is made of them; it does not prove that such a server behaves.
+
+// The server of the tests of the whole probe.
+#[path = "../../tests/it/mariadb_server.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "this test uses a part of it")]
+mod mariadb_server;
+
+use super::parameters;
+use super::probe::MYSQL;
+use super::row::Row;
+use crate::view::emit;
+use agent_probe::Sink;
+use mariadb_server::MariaDb;
+use mysql_async::prelude::Queryable;
+use shared_model::topic;
+
+/// Where the statements of the views find the tables of the manual.
+const PLACES: [(&str, &str); 5] = [
+    ("performance_schema.", "contract."),
+    ("information_schema.INNODB_TRX", "contract.INNODB_TRX"),
+    ("information_schema.INNODB_METRICS", "contract.INNODB_METRICS"),
+    ("SHOW REPLICA STATUS", "SELECT * FROM contract.replica_status"),
+    ("SHOW BINARY LOGS", "SELECT * FROM contract.binary_logs"),
+];
+
+const EXPECTED: [(&str, &[&str], f64); 20] = [
+    ("wardround_mysql_blocked_sessions", &[], 2.0),
+    ("wardround_mysql_blocked_chain_length_max", &[], 3.0),
+    ("wardround_mysql_is_replica", &[], 1.0),
+    ("mysql_slave_status_slave_io_running", &["10.0.0.1", ""], 1.0),
+    ("mysql_slave_status_slave_sql_running", &["10.0.0.1", ""], 1.0),
+    ("mysql_slave_status_seconds_behind_master", &["10.0.0.1", ""], 7.0),
+    ("wardround_mysql_replica_applied_all", &["10.0.0.1", ""], 1.0),
+    ("mysql_slave_status_slave_io_running", &["10.0.0.2", "lis"], 0.0),
+    ("mysql_slave_status_slave_sql_running", &["10.0.0.2", "lis"], 0.0),
+    ("mysql_slave_status_last_io_errno", &["10.0.0.2", "lis"], 2003.0),
+    ("mysql_slave_status_last_sql_errno", &["10.0.0.2", "lis"], 1062.0),
+    ("mysql_global_status_innodb_deadlocks", &[], 2.0),
+    ("mysql_binlog_files", &[], 3.0),
+    ("mysql_binlog_size_bytes", &[], 1_073_741_981.0),
+    ("wardround_mysql_binlogs_missing", &[], 2.0),
+    ("wardround_mysql_tls_enabled", &[], 1.0),
+    ("wardround_mysql_tls_sessions", &[], 1.0),
+    ("wardround_mysql_clear_remote_sessions", &[], 1.0),
+    ("mysql_global_variables_log_bin", &[], 1.0),
+    ("mysql_global_variables_binlog_expire_logs_seconds", &[], 2_592_000.0),
+];
+
+fn of<'a>(sink: &'a Sink, topic: &str) -> &'a [Box<str>] {
+    &sink.shown().iter().find(|shown| shown.topic == topic).unwrap().lines
+}
+
+/// Scenario: every view of MySQL over the tables of its manual, with a chain of three, a replica that works and one that does not, a
+/// hole in the binary log, literals beside. Guarantees: no complaint, every number as the rows say, evidence without a literal or a
+/// password; a replica that stands still has no lag.
+#[tokio::test]
+async fn views_fit_mysql_8() {
+    let server = MariaDb::primary("").await;
+    let mut admin = server.admin().await;
+    admin.query_drop(include_str!("../../contract/mysql-8.sql")).await.unwrap();
+    let mut sink = Sink::default();
+    sink.begin();
+    for view in MYSQL {
+        let sql = PLACES.iter().fold(view.sql.to_owned(), |sql, (from, to)| sql.replace(from, to));
+        let rows: Vec<Row> =
+            admin.query(sql).await.unwrap_or_else(|error| panic!("{}: {error}", view.name));
+        let mut complaints = Vec::new();
+        emit(view, &rows, &mut sink, &mut complaints);
+        assert!(complaints.is_empty(), "{}: {complaints:?}", view.name);
+    }
+    for (name, labels, value) in EXPECTED {
+        let is_it = |s: &&agent_probe::Sample| {
+            s.metric().name == name
+                && s.labels().iter().map(|(_, v)| &**v).eq(labels.iter().copied())
+        };
+        let found = sink.samples().iter().find(is_it);
+        assert_eq!(found.and_then(agent_probe::Sample::value), Some(value), "{name} {labels:?}");
+    }
+    let stuck = |s: &&agent_probe::Sample| {
+        s.metric().name.contains("behind") && *s.labels()[0].1 == *"10.0.0.2"
+    };
+    assert!(!sink.samples().iter().any(|s| stuck(&s)), "a replica that does not apply has no lag");
+    let chain = [
+        "11 app@his 10.0.3.7, idle in transaction",
+        "  12 app@his 10.0.3.8, waits for RECORD X,REC_NOT_GAP of his.visit",
+        "    13 app@ localhost, waits for RECORD X,REC_NOT_GAP of his.visit",
+    ];
+    assert!(of(&sink, topic::BLOCKING).iter().map(|line| &**line).eq(chain), "{:?}", sink.shown());
+    let gaps = ["1 left out before binlog.000003", "binlog.000004: not found"];
+    assert!(of(&sink, topic::ARCHIVE).iter().map(|line| &**line).eq(gaps), "{:?}", sink.shown());
+    admin.query_drop("UPDATE contract.global_variables SET VARIABLE_VALUE = '9' WHERE VARIABLE_NAME IN ('max_connections', 'report_password')").await.unwrap();
+    let sql = parameters::VIEW_MYSQL.sql.replace("performance_schema.", "contract.");
+    let rows: Vec<Row> = admin.query(sql).await.unwrap();
+    emit(&parameters::VIEW_MYSQL, &rows, &mut sink, &mut Vec::new());
+    let changes = ["max_connections: 151 -> 9", "report_password: (text) -> (text)"];
+    assert!(of(&sink, topic::PARAMETERS).iter().map(|l| &**l).eq(changes), "{:?}", sink.shown());
+    let all = format!("{:?}", (sink.shown(), sink.samples()));
+    assert!(!all.contains("4711") && !all.contains("patient"), "{all}");
+}

@@ -1,0 +1,27 @@
+//! MariaDB 10.5 and later, MySQL 8.0 and later. What only a view of one of them knows is read there alone.
+//!
+//! [`MysqlProbe`] watches one instance over one connection that stays open.
+
+mod accounts;
+mod availability;
+mod binlogs;
+mod blocking;
+#[cfg(test)]
+mod contract;
+mod deadlocks;
+mod encryption;
+mod indexes;
+mod parameters;
+mod probe;
+mod refusal;
+mod replica;
+mod row;
+mod server;
+mod session;
+mod sessions;
+mod settings;
+mod statements;
+mod status;
+
+pub use probe::MysqlProbe;
+pub use settings::MysqlInstance;

@@ -1,0 +1,42 @@
+//! The server itself: limits and role.
+
+use super::row::{Row, number};
+use crate::metric::gauge;
+use crate::view::{Pace, View, ViewError};
+use agent_probe::Sink;
+use shared_model::{Metric, Unit};
+
+const SQL: &str = "SELECT @@max_connections, @@read_only, @@server_id";
+
+static MAX_CONNECTIONS: Metric = gauge(
+    "mysql_global_variables_max_connections",
+    Unit::None,
+    "Variable max_connections; one more is kept for an administrator.",
+    "@@max_connections",
+);
+static READ_ONLY: Metric = gauge(
+    "mysql_global_variables_read_only",
+    Unit::None,
+    "1 when ordinary accounts may not write.",
+    "@@read_only",
+);
+static SERVER_ID: Metric =
+    gauge("mysql_global_variables_server_id", Unit::None, "Variable server_id.", "@@server_id");
+
+/// Read every round; the round's proof that the server serves.
+pub(super) static VIEW: View<Row> = View {
+    name: "variables",
+    sql: SQL,
+    metrics: &[&MAX_CONNECTIONS, &READ_ONLY, &SERVER_ID],
+    pace: Pace::EachRound,
+    emit,
+};
+
+fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
+    for row in rows {
+        for (column, metric) in [&MAX_CONNECTIONS, &READ_ONLY, &SERVER_ID].into_iter().enumerate() {
+            sink.put(metric, &[], number(row, column).ok_or(ViewError::Column)?);
+        }
+    }
+    Ok(())
+}
