@@ -1,6 +1,7 @@
 //! One TLS connection to the collector, and what to tell people when there is none.
 
 use hyper_util::rt::TokioIo;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::{ServerName, UnixTime};
 use shared_runtime::tls::COLLECTOR_NAME;
@@ -18,6 +19,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For the TLS handshake, which costs both ends a millisecond.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the collector's host does not confirm for this long is not sent any more. A session is left sooner; without this the
+/// kernel would deliver its last words when the network is back, and the node would seem heard before it is.
+const UNCONFIRMED_MAX: Duration = Duration::from_secs(10);
 
 /// Why there is no session with the collector; each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +108,8 @@ pub(crate) async fn connect(address: &str, tls: Arc<ClientConfig>) -> Result<Cha
     let tcp = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
     let tcp = tcp.map_err(|_| late("connecting", CONNECT_TIMEOUT))?.and_then(|tcp| {
         tcp.set_nodelay(true)?;
+        let unconfirmed_ms = u32::try_from(UNCONFIRMED_MAX.as_millis()).unwrap_or(u32::MAX);
+        set_tcp_user_timeout(&tcp, unconfirmed_ms)?;
         Ok(tcp)
     });
     let tcp = tcp.map_err(|source| LinkError::Reach { address: address.to_owned(), source })?;
