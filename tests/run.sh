@@ -20,7 +20,7 @@ timed() { # name, command...: what fails is told at the end, and the rest goes o
 }
 
 # With every feature that is off in a plain build, so that it is tested too; the plain one is linted.
-features=(--features agent/rdma)
+features=(--features agent/rdma,agent/oracle,agent/sqlserver)
 timed "build" cargo build --workspace --all-targets --locked "${features[@]}"
 [ $failed = 0 ] || exit 1
 # Every test program as cargo built it for the whole workspace: asking cargo crate by crate would build the dependencies

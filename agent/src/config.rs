@@ -1,5 +1,6 @@
 //! The agent's configuration. Every key is optional; an empty file reads the whole server.
 
+use crate::contracted;
 use agent_databases::{CoreService, MysqlInstance, PostgresInstance};
 use agent_inputs::{Ceph, Document, Scrape};
 use agent_peers::Peer;
@@ -42,6 +43,10 @@ pub(crate) struct Config {
     pub(crate) postgres: Vec<PostgresInstance>,
     /// Instances of MySQL and MariaDB to watch: `[[mysql]]`.
     pub(crate) mysql: Vec<MysqlInstance>,
+    /// Instances of Oracle Database to watch: `[[oracle]]`, with the feature `oracle`.
+    pub(crate) oracle: Vec<contracted::Oracle>,
+    /// Instances of SQL Server to watch: `[[sqlserver]]`, with the feature `sqlserver`.
+    pub(crate) sqlserver: Vec<contracted::SqlServer>,
     /// Business questions to ask: `[[core_service]]`.
     pub(crate) core_service: Vec<CoreService>,
     /// Prometheus endpoints to take readings over from: `[[scrape]]`.
@@ -226,6 +231,7 @@ impl Config {
                 errors.add_from(needs, format!("mysql[{at}]"), what);
             }
         }
+        contracted::check(self, errors);
         for (at, settings) in self.core_service.iter().enumerate() {
             settings.check(&format!("core_service[{at}]"), errors);
             let first = *services.entry(&settings.name).or_insert(at);
@@ -238,6 +244,8 @@ impl Config {
         for (key, count) in [
             ("postgres", self.postgres.len()),
             ("mysql", self.mysql.len()),
+            ("oracle", self.oracle.len()),
+            ("sqlserver", self.sqlserver.len()),
             ("core_service", self.core_service.len()),
             ("scrape", self.scrape.len()),
             ("document", self.document.len()),

@@ -5,6 +5,7 @@ mod batcher;
 mod clock_watch;
 mod commands;
 mod config;
+mod contracted;
 mod evidence_watch;
 mod exposition;
 mod forwarder;

@@ -1,6 +1,7 @@
 //! Which probes this node reads and how often, out of the configuration.
 
 use crate::config::{Config, ProbeKeys};
+use crate::contracted;
 use agent_databases::{CoreServiceProbe, MysqlProbe, PostgresFilesProbe, PostgresProbe};
 use agent_fabric::{FabricProbe, FabricSettings};
 use agent_inputs::{CephClusterProbe, CephDaemonsProbe, DocumentProbe, ScrapeProbe};
@@ -108,12 +109,14 @@ pub(crate) fn network_probes(
         let probe = MysqlProbe::new(settings, Arc::clone(clock));
         planned(Box::new(probe), None)
     });
+    let contracted = contracted::probes(config, clock).into_iter().map(|p| planned(p, None));
     let services = config.core_service.iter().map(|settings| {
         let probe = CoreServiceProbe::new(settings, Arc::clone(clock));
         planned(Box::new(probe), Some(settings.name.clone()))
     });
     databases
         .chain(mysql)
+        .chain(contracted)
         .chain(services)
         .chain(inputs(config, clock))
         .chain(peers(config, clock))

@@ -54,20 +54,8 @@ impl Endpoint {
 
 /// Adds every fault of an endpoint that types cannot express; `path` is where its table stands, `postgres[0]`.
 pub(crate) fn check_endpoint(endpoint: &Endpoint, path: &str, errors: &mut ConfigErrors) {
-    // It becomes part of the label `instance`, which takes these; 253 bytes is the longest DNS name.
-    let host = &endpoint.host;
-    if !(1..=253).contains(&host.len()) || !host.bytes().all(|b| b.is_ascii_graphic()) {
-        errors.add(format!("{path}.host"), "write 1 to 253 ASCII characters without spaces");
-    }
-    for (key, text) in [("user", &endpoint.user), ("database", &endpoint.database)] {
-        // PostgreSQL cuts names at 63 bytes (NAMEDATALEN), MySQL allows 64 characters of a schema and 32 of an account.
-        if !(1..=63).contains(&text.len()) || text.chars().any(char::is_control) {
-            errors.add(format!("{path}.{key}"), "write 1 to 63 bytes");
-        }
-    }
-    if endpoint.port == 0 {
-        errors.add(format!("{path}.port"), "write 1 to 65535");
-    }
+    check_host(&endpoint.host, endpoint.port, path, errors);
+    check_names(&[("user", &endpoint.user), ("database", &endpoint.database)], path, errors);
     match (endpoint.sslmode, &endpoint.ca_file) {
         (SslMode::VerifyFull, None) => {
             errors.add(format!("{path}.ca_file"), "sslmode verify-full needs the file of the CA");
@@ -80,6 +68,27 @@ pub(crate) fn check_endpoint(endpoint: &Endpoint, path: &str, errors: &mut Confi
     }
     if endpoint.sslmode == SslMode::VerifyFull && Path::new(&endpoint.host).is_absolute() {
         errors.add(format!("{path}.sslmode"), "a Unix socket has no certificate to verify");
+    }
+}
+
+/// The same of host and port.
+pub(crate) fn check_host(host: &str, port: u16, path: &str, errors: &mut ConfigErrors) {
+    // It becomes part of the label `instance`, which takes these; 253 bytes is the longest DNS name.
+    if !(1..=253).contains(&host.len()) || !host.bytes().all(|b| b.is_ascii_graphic()) {
+        errors.add(format!("{path}.host"), "write 1 to 253 ASCII characters without spaces");
+    }
+    if port == 0 {
+        errors.add(format!("{path}.port"), "write 1 to 65535");
+    }
+}
+
+/// The same of names that the server knows.
+pub(crate) fn check_names(names: &[(&str, &str)], path: &str, errors: &mut ConfigErrors) {
+    for (key, text) in names {
+        // PostgreSQL cuts names at 63 bytes (NAMEDATALEN), MySQL allows 64 characters of a schema and 32 of an account.
+        if !(1..=63).contains(&text.len()) || text.chars().any(char::is_control) {
+            errors.add(format!("{path}.{key}"), "write 1 to 63 bytes");
+        }
     }
 }
 

@@ -8,16 +8,26 @@ mod availability;
 mod blocking_graph;
 mod discovery;
 mod endpoint;
+#[cfg(any(feature = "oracle", feature = "sqlserver"))]
+mod facts;
 mod metric;
 pub mod mysql;
+#[cfg(feature = "oracle")]
+pub mod oracle;
 mod paced;
 pub mod postgres;
 mod refusal;
+#[cfg(feature = "sqlserver")]
+pub mod sqlserver;
 mod view;
 
 pub use discovery::{Engine, Found, discover};
 pub use endpoint::SslMode;
 pub use mysql::{MysqlInstance, MysqlProbe};
+#[cfg(feature = "oracle")]
+pub use oracle::OracleInstance;
 pub use postgres::{
     CoreService, CoreServiceProbe, PostgresFilesProbe, PostgresInstance, PostgresProbe,
 };
+#[cfg(feature = "sqlserver")]
+pub use sqlserver::SqlServerInstance;

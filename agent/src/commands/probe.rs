@@ -16,8 +16,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Names of the probes over a network, besides those of the host.
-const NETWORK: [&str; 8] =
-    ["postgres", "mysql", "core_service", "scrape", "document", "ceph", "ceph_daemons", "peer"];
+const NETWORK: [&str; 10] = [
+    "postgres",
+    "mysql",
+    "oracle",
+    "sqlserver",
+    "core_service",
+    "scrape",
+    "document",
+    "ceph",
+    "ceph_daemons",
+    "peer",
+];
 
 /// Arguments of `probe`.
 #[derive(Args)]
@@ -73,6 +83,8 @@ impl ProbeArgs {
             let configured = match name.as_str() {
                 "postgres" => !config.postgres.is_empty(),
                 "mysql" => !config.mysql.is_empty(),
+                "oracle" => !config.oracle.is_empty(),
+                "sqlserver" => !config.sqlserver.is_empty(),
                 "core_service" => !config.core_service.is_empty(),
                 "scrape" => !config.scrape.is_empty(),
                 "document" => !config.document.is_empty(),

@@ -74,6 +74,8 @@ pub(super) async fn open(
         Some(path) => Some(Secret::from_file(path).map_err(|e| local(chain(&e)))?),
         None => None,
     };
+    // The driver takes the process' provider of TLS, and there is none by itself where another driver brings a second one.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let limit = CONNECT_TIMEOUT.min(timeout / 2);
     let timed_out = || {
         let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);

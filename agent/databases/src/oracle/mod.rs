@@ -1,0 +1,59 @@
+//! Oracle Database 12.2 and later, by contract: the statements were written from its documents and no server was at hand.
+//!
+//! The client library of the vendor is loaded at run time; an agent on a node without it says so. A physical standby can be read only
+//! while it is open read-only.
+
+mod accounts;
+mod archive;
+mod blocking;
+mod client;
+#[cfg(test)]
+mod contract;
+mod counters;
+mod databases;
+mod encryption;
+mod indexes;
+mod parameters;
+#[cfg(feature = "oracle")]
+mod refusal;
+mod server;
+mod sessions;
+mod settings;
+mod space;
+mod standby;
+mod statements;
+
+pub use settings::OracleInstance;
+
+use crate::facts::probe::{Engine, FactsProbe};
+use crate::facts::row::Row;
+use crate::view::View;
+use agent_probe::AsyncProbe;
+use shared_model::Clock;
+use std::sync::{Arc, OnceLock};
+
+/// Every view: one file plus one line here adds one.
+static VIEWS: [&View<Row>; 13] = [
+    &server::VIEW,
+    &sessions::VIEW,
+    &blocking::VIEW,
+    &databases::VIEW,
+    &standby::VIEW,
+    &counters::VIEW,
+    &archive::VIEW,
+    &statements::VIEW,
+    &parameters::VIEW,
+    &space::VIEW,
+    &accounts::VIEW,
+    &encryption::VIEW,
+    &indexes::VIEW,
+];
+
+static ENGINE: Engine =
+    Engine { name: "oracle", views: &VIEWS, accounts: &accounts::VIEW, metrics: OnceLock::new() };
+
+/// The probe of an instance.
+pub fn probe(settings: &OracleInstance, clock: Arc<dyn Clock>) -> Box<dyn AsyncProbe> {
+    let client = Box::new(client::OracleClient::new(settings));
+    Box::new(FactsProbe::new(&ENGINE, settings.schedule(), client, clock))
+}
