@@ -86,9 +86,8 @@ pub(crate) fn probes(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Box<dyn Asy
     #[allow(unused_mut, reason = "an agent without the features knows none")]
     let mut probes: Vec<Box<dyn AsyncProbe>> = Vec::new();
     #[cfg(feature = "oracle")]
-    probes.extend(
-        config.oracle.iter().map(|s| agent_databases::oracle::probe(s, Arc::clone(clock))),
-    );
+    probes
+        .extend(config.oracle.iter().map(|s| agent_databases::oracle::probe(s, Arc::clone(clock))));
     #[cfg(feature = "sqlserver")]
     probes.extend(
         config.sqlserver.iter().map(|s| agent_databases::sqlserver::probe(s, Arc::clone(clock))),

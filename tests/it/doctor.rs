@@ -124,3 +124,28 @@ fn databases_of_the_node_are_found() {
         "{checks:?}"
     );
 }
+
+/// Scenario: an Oracle on a node without the vendor's client library, and a SQL Server that nobody listens for. Guarantees: both are
+/// said to be read by contract; the library is named as what is missing, and no database is called down for it; the closed port is a
+/// database that is down, with its reason.
+#[test]
+fn engines_by_contract_are_named_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("agent");
+    std::fs::create_dir(&data).unwrap();
+    let text = format!(
+        "data_dir = {data:?}\n[[oracle]]\nservice = \"his\"\n[[sqlserver]]\nport = 1\nsslmode = \"disable\"\n"
+    );
+    std::fs::write(data.join("agent.toml"), text).unwrap();
+    let (checks, _) = doctor(&data);
+    for name in ["database Oracle 127.0.0.1:1521/his", "database SQL Server 127.0.0.1:1"] {
+        assert_eq!(verdict(&checks, name), Some("WARN"), "{checks:?}");
+    }
+    let output = agent(&data, &["probe", "oracle", "sqlserver"]);
+    let (said, errors) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(errors.contains("Instant Client") && output.status.code() == Some(1), "{errors}");
+    assert!(!said.contains("1521") && said.contains("wardround_db_up"), "{said}");
+    let refused = said.lines().find(|line| line.contains("reason=\"unreachable\"")).unwrap();
+    assert!(refused.ends_with(" 1"), "{said}");
+}

@@ -225,3 +225,22 @@ fn addresses_need_host_and_port() {
         assert_eq!(check_address(text).is_ok(), ok, "{text}");
     }
 }
+
+/// Scenario: tables of the engines that features bring. Guarantees: with the feature they are checked and may stand once; without it
+/// the agent says what to build.
+#[test]
+fn contracted_engines_are_checked() {
+    let twice = "[[oracle]]\nservice = \"his\"\n[[oracle]]\nservice = \"his\"\n";
+    let found = faults(twice);
+    match cfg!(feature = "oracle") {
+        true => assert_eq!(found, ["oracle, sqlserver: 127.0.0.1:1521/his is listed twice"]),
+        false => assert!(found.len() == 1 && found[0].contains("--features oracle"), "{found:?}"),
+    }
+    let found = faults("[[sqlserver]]\nport = 0\n");
+    match cfg!(feature = "sqlserver") {
+        true => assert_eq!(found, ["sqlserver[0].port: write 1 to 65535"]),
+        false => {
+            assert!(found.len() == 1 && found[0].contains("--features sqlserver"), "{found:?}");
+        }
+    }
+}
