@@ -23,7 +23,7 @@ CREATE TABLE binary_logs (Log_name TEXT, File_size BIGINT, Encrypted TEXT);
 INSERT INTO binary_logs VALUES ('binlog.000001', 157, 'No'), ('binlog.000003', 1073741824, 'No'), ('binlog.000004', 0, 'No');
 CREATE TABLE global_variables (VARIABLE_NAME VARCHAR(64), VARIABLE_VALUE VARCHAR(1024));
 INSERT INTO global_variables VALUES ('binlog_expire_logs_seconds', '2592000'), ('log_bin', 'ON'), ('max_connections', '151'),
-  ('gtid_executed', 'a:1-7'), ('report_password', '4711'), ('sql_mode', 'STRICT_TRANS_TABLES'), ('server_uuid', 'b');
+  ('audit_log_disable', 'OFF'), ('gtid_executed', 'a:1-7'), ('report_password', '4711'), ('sql_mode', 'STRICT_TRANS_TABLES'), ('server_uuid', 'b');
 CREATE TABLE data_lock_waits (ENGINE TEXT, REQUESTING_ENGINE_LOCK_ID VARCHAR(128), REQUESTING_ENGINE_TRANSACTION_ID BIGINT UNSIGNED,
   REQUESTING_THREAD_ID BIGINT UNSIGNED, REQUESTING_EVENT_ID BIGINT UNSIGNED, REQUESTING_OBJECT_INSTANCE_BEGIN BIGINT UNSIGNED,
   BLOCKING_ENGINE_LOCK_ID VARCHAR(128), BLOCKING_ENGINE_TRANSACTION_ID BIGINT UNSIGNED, BLOCKING_THREAD_ID BIGINT UNSIGNED,

@@ -6,6 +6,7 @@
 
 mod availability;
 mod blocking_graph;
+mod core_service;
 mod discovery;
 mod endpoint;
 #[cfg(any(feature = "oracle", feature = "sqlserver"))]
@@ -21,13 +22,12 @@ mod refusal;
 pub mod sqlserver;
 mod view;
 
+pub use core_service::{CoreService, CoreServiceProbe, ServiceEngine};
 pub use discovery::{Engine, Found, discover};
 pub use endpoint::SslMode;
 pub use mysql::{MysqlInstance, MysqlProbe};
 #[cfg(feature = "oracle")]
 pub use oracle::OracleInstance;
-pub use postgres::{
-    CoreService, CoreServiceProbe, PostgresFilesProbe, PostgresInstance, PostgresProbe,
-};
+pub use postgres::{PostgresFilesProbe, PostgresInstance, PostgresProbe};
 #[cfg(feature = "sqlserver")]
 pub use sqlserver::SqlServerInstance;

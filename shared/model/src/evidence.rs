@@ -15,9 +15,14 @@ pub mod topic {
     pub const PARAMETERS: &str = "db.parameters";
     /// Pieces that the archive of logs lacks.
     pub const ARCHIVE: &str = "db.archive";
+    /// What everybody has a right to.
+    pub const GRANTS: &str = "db.grants";
+    /// Rules of who may come from where that are risky.
+    pub const ACCESS_RULES: &str = "db.access_rules";
 
     /// All of them: one line here and one above adds one.
-    pub const ALL: [&str; 5] = [BLOCKING, ACCOUNTS, INDEXES, PARAMETERS, ARCHIVE];
+    pub const ALL: [&str; 7] =
+        [BLOCKING, ACCOUNTS, INDEXES, PARAMETERS, ARCHIVE, GRANTS, ACCESS_RULES];
 }
 
 /// Most lines of one piece of evidence; the last one says how many are left out.

@@ -24,7 +24,7 @@ const PLACES: [(&str, &str); 5] = [
     ("SHOW BINARY LOGS", "SELECT * FROM contract.binary_logs"),
 ];
 
-const EXPECTED: [(&str, &[&str], f64); 20] = [
+const EXPECTED: [(&str, &[&str], f64); 21] = [
     ("wardround_mysql_blocked_sessions", &[], 2.0),
     ("wardround_mysql_blocked_chain_length_max", &[], 3.0),
     ("wardround_mysql_is_replica", &[], 1.0),
@@ -44,6 +44,7 @@ const EXPECTED: [(&str, &[&str], f64); 20] = [
     ("wardround_mysql_tls_sessions", &[], 1.0),
     ("wardround_mysql_clear_remote_sessions", &[], 1.0),
     ("mysql_global_variables_log_bin", &[], 1.0),
+    ("wardround_mysql_audit_enabled", &[], 1.0),
     ("mysql_global_variables_binlog_expire_logs_seconds", &[], 2_592_000.0),
 ];
 

@@ -13,6 +13,7 @@ mod encryption;
 mod indexes;
 mod parameters;
 mod probe;
+mod question;
 mod refusal;
 mod replica;
 mod row;
@@ -24,4 +25,5 @@ mod statements;
 mod status;
 
 pub use probe::MysqlProbe;
+pub(crate) use question::MysqlQuestion;
 pub use settings::MysqlInstance;

@@ -16,6 +16,8 @@ macro_rules! statement {
 SELECT BIT_XOR(CAST(CONV(LEFT(MD5(CONCAT(VARIABLE_NAME, '=', VARIABLE_VALUE)), 13), 16, 10) AS UNSIGNED)),
        MAX(IF(VARIABLE_NAME = 'log_bin', VARIABLE_VALUE = 'ON', NULL)),
        MAX(IF(VARIABLE_NAME = 'binlog_expire_logs_seconds', VARIABLE_VALUE + 0, NULL)),
+       MAX((VARIABLE_NAME = 'server_audit_logging' AND VARIABLE_VALUE = 'ON')
+           OR (VARIABLE_NAME = 'audit_log_disable' AND VARIABLE_VALUE = 'OFF')),
        GROUP_CONCAT(LOWER(VARIABLE_NAME), '=', IF(
            VARIABLE_VALUE REGEXP '^(-?[0-9.]+|ON|OFF|YES|NO)?$' AND VARIABLE_NAME NOT REGEXP 'password|auth',
            VARIABLE_VALUE, CONCAT('#', MD5(VARIABLE_VALUE))) ORDER BY LOWER(VARIABLE_NAME) SEPARATOR '\n')
@@ -55,7 +57,14 @@ static EXPIRE: Metric = gauge(
     "@@binlog_expire_logs_seconds",
 );
 
-static COLUMNS: [&Metric; 3] = [&FINGERPRINT, &LOG_BIN, &EXPIRE];
+static AUDIT: Metric = gauge(
+    "wardround_mysql_audit_enabled",
+    Unit::None,
+    "1 when the audit plugin is loaded and writes.",
+    "@@server_audit_logging (MariaDB), @@audit_log_disable (MySQL)",
+);
+
+static COLUMNS: [&Metric; 4] = [&FINGERPRINT, &LOG_BIN, &EXPIRE, &AUDIT];
 
 /// Read every 30 seconds.
 pub(super) static VIEW_MARIADB: View<Row> = View {

@@ -38,7 +38,7 @@ type Answer = Result<Vec<Row>, Error>;
 /// The way to a session's task.
 #[derive(Debug)]
 pub(super) struct Session {
-    questions: mpsc::Sender<(&'static str, oneshot::Sender<Answer>)>,
+    questions: mpsc::Sender<(Arc<str>, oneshot::Sender<Answer>)>,
     pub(super) flavor: Flavor,
 }
 
@@ -53,10 +53,10 @@ pub(super) enum ConnectError {
 
 impl Session {
     /// The rows of a statement. A session that has ended is an error like any that ends it.
-    pub(super) async fn query(&self, sql: &'static str) -> Answer {
+    pub(super) async fn query(&self, sql: impl Into<Arc<str>>) -> Answer {
         let gone = || Error::Driver(DriverError::ConnectionClosed);
         let (outbox, answer) = oneshot::channel();
-        self.questions.send((sql, outbox)).await.map_err(|_| gone())?;
+        self.questions.send((sql.into(), outbox)).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 }
@@ -117,7 +117,7 @@ async fn serve(
     sslmode: SslMode,
     timeout: Duration,
     ready: oneshot::Sender<Result<(Flavor, bool), Error>>,
-    mut inbox: mpsc::Receiver<(&'static str, oneshot::Sender<Answer>)>,
+    mut inbox: mpsc::Receiver<(Arc<str>, oneshot::Sender<Answer>)>,
 ) {
     let opened = match encrypted {
         None => Conn::new(plain).await,
@@ -150,7 +150,7 @@ async fn serve(
         }
     };
     while let Some((sql, outbox)) = inbox.recv().await {
-        let answer = connection.query(sql).await;
+        let answer = connection.query(&*sql).await;
         let is_lost = answer.as_ref().is_err_and(super::refusal::ends_session);
         // Whoever asked may have given up; the session is good all the same.
         drop(outbox.send(answer));
@@ -186,6 +186,7 @@ fn options(endpoint: &Endpoint, password: Option<&Secret>) -> (Opts, Option<Opts
     let mut builder = OptsBuilder::default()
         .user(Some(&endpoint.user))
         .pass(password.map(Secret::expose))
+        .db_name(Some(&endpoint.database))
         // The driver would move from loopback to the socket by itself, where the account is another one.
         .prefer_socket(false)
         .tcp_keepalive(Some(KEEPALIVE));

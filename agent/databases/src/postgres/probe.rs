@@ -6,8 +6,9 @@ use super::refusal::{Reason, complaint, ends_session};
 use super::settings::PostgresInstance;
 use super::view::{Pace, View};
 use super::{
-    accounts, activity, archiver, blocking, database, encryption, index_blocks, indexes, logs,
-    parameters, server, size, slots, standby, standbys, statements, wraparound,
+    access_rules, accounts, activity, archiver, audit, blocking, database, encryption, grants,
+    index_blocks, indexes, logs, parameters, sequences, server, size, slots, standby, standbys,
+    statements, tables, wraparound,
 };
 use crate::endpoint::Endpoint;
 use crate::metric::gauge;
@@ -26,7 +27,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
 /// Every view: one file plus one line here adds one. The first one proves that the server serves.
-pub(super) static ALL: [&View; 17] = [
+pub(super) static ALL: [&View; 22] = [
     &server::VIEW,
     &standby::VIEW,
     &standbys::VIEW,
@@ -40,14 +41,20 @@ pub(super) static ALL: [&View; 17] = [
     &encryption::VIEW,
     &wraparound::VIEW,
     &accounts::VIEW,
+    &grants::VIEW,
+    &access_rules::VIEW,
+    &audit::VIEW,
     &indexes::VIEW,
+    &tables::VIEW,
+    &sequences::VIEW,
     &parameters::VIEW,
     &logs::VIEW,
     &statements::VIEW,
 ];
 
-/// Views that a server has only when somebody set it up for them. Whether it has them is a reading of its own, not a complaint.
-static OPTIONAL: [&View; 1] = [&statements::VIEW];
+/// Views that a server has, or lets the account read, only when somebody set it up for them. Whether it does is a reading of its own,
+/// not a complaint.
+static OPTIONAL: [&View; 2] = [&statements::VIEW, &access_rules::VIEW];
 
 /// What is asked instead where the server lacks a column of a view: by what it can, never by its version, which forks make up.
 static OLDER: [(&View, &str); 1] = [(&blocking::VIEW, blocking::SQL_BEFORE_14)];
@@ -246,17 +253,26 @@ impl Session {
         sink: &mut Sink,
         complaints: &mut Vec<ProbeError>,
     ) -> bool {
-        let client = &self.connection.client;
+        let Self { connection, prepared, missing, .. } = self;
+        let client = &connection.client;
         let now = clock.boot();
         let mut alive = true;
-        for Prepared { paced, statement } in &mut self.prepared {
+        for Prepared { paced, statement } in prepared {
             let is_due = paced.is_due(inspection.interval, now);
             if alive && is_due && clock.boot().since(now) < budget {
                 paced.begin(now);
+                missing.retain(|known| !std::ptr::eq(*known, paced.view));
                 let parameters: &[&(dyn ToSql + Sync)] =
                     if statement.params().is_empty() { &[] } else { &[&inspection.allowed] };
                 match client.query(&*statement, parameters).await {
                     Ok(rows) => paced.keep(rows, now),
+                    // Whether the account may read it shows only when it does.
+                    Err(error)
+                        if is_optional(paced.view)
+                            && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
+                    {
+                        missing.push(paced.view);
+                    }
                     Err(error) => {
                         alive = !ends_session(&error);
                         complaints.push(complaint(paced.view.name, &error));

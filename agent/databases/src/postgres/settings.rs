@@ -50,42 +50,6 @@ pub struct PostgresInstance {
     pub archive_directory: Option<PathBuf>,
 }
 
-/// One business question: `[[core_service]]`. Its query is configured on the node only, never over the network.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CoreService {
-    /// Name of the service, 1 to 64 of `a-z 0-9 - _ .`, as the collector's `[[core_service]]` has it.
-    pub name: String,
-    /// One read-only statement that yields one row of one numeric column, schema-qualified, such as
-    /// `select his_core.registration_age_seconds()`.
-    pub query: String,
-    /// As in `[[postgres]]`. Default `127.0.0.1`.
-    #[serde(default = "default_host")]
-    pub host: String,
-    /// As in `[[postgres]]`. Default 5432.
-    #[serde(default = "default_port")]
-    pub port: u16,
-    /// As in `[[postgres]]`. Default `wardround`.
-    #[serde(default = "default_user")]
-    pub user: String,
-    /// As in `[[postgres]]`. Default: no password.
-    pub password_file: Option<PathBuf>,
-    /// As in `[[postgres]]`. Default `postgres`.
-    #[serde(default = "default_database")]
-    pub database: String,
-    /// As in `[[postgres]]`. Default `prefer`.
-    #[serde(default)]
-    pub sslmode: SslMode,
-    /// As in `[[postgres]]`. Default: none.
-    pub ca_file: Option<PathBuf>,
-    /// Time between rounds, `100ms` to `5m`. Default `1s`.
-    #[serde(default = "default_interval")]
-    pub interval: Span,
-    /// A question that takes longer counts as not answered, `100ms` to `30s`. Default `2s`.
-    #[serde(default = "default_timeout")]
-    pub timeout: Span,
-}
-
 impl PostgresInstance {
     /// `host:port`, which becomes the label `instance`.
     pub fn instance(&self) -> String {
@@ -104,40 +68,6 @@ impl PostgresInstance {
             }
         }
         check_inspection(self.inspection_interval, &self.allowed_accounts, path, errors);
-    }
-
-    pub(super) fn endpoint(&self) -> Endpoint {
-        Endpoint {
-            host: self.host.clone(),
-            port: self.port,
-            user: self.user.clone(),
-            password_file: self.password_file.clone(),
-            database: self.database.clone(),
-            sslmode: self.sslmode,
-            ca_file: self.ca_file.clone(),
-        }
-    }
-}
-
-impl CoreService {
-    /// `host:port`, which becomes the label `instance`.
-    pub fn instance(&self) -> String {
-        self.endpoint().instance()
-    }
-
-    /// Adds every fault that types cannot express to `errors`; `path` is where this table stands, `core_service[0]`.
-    pub fn check(&self, path: &str, errors: &mut ConfigErrors) {
-        let letter =
-            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
-        if !(1..=64).contains(&self.name.len()) || !self.name.bytes().all(letter) {
-            errors.add(format!("{path}.name"), "write 1 to 64 of a-z 0-9 - _ .");
-        }
-        let query = self.query.trim();
-        if query.is_empty() || query.len() > 4096 {
-            errors.add(format!("{path}.query"), "write one statement of 1 to 4096 bytes");
-        }
-        check_endpoint(&self.endpoint(), path, errors);
-        check_pace(self.interval, self.timeout, path, errors);
     }
 
     pub(super) fn endpoint(&self) -> Endpoint {
@@ -221,23 +151,6 @@ mod tests {
             ),
         ] {
             assert_eq!(faults(text), expected, "{text}");
-        }
-    }
-
-    /// Scenario: core services with bad names and queries. Guarantees: refused with the key's path.
-    #[test]
-    fn core_services_are_checked() {
-        for (name, query, expected) in [
-            ("registration", "select 1", &[][..]),
-            ("挂号", "select 1", &["core_service[0].name"]),
-            ("", " ", &["core_service[0].name", "core_service[0].query"]),
-        ] {
-            let service: CoreService =
-                toml::from_str(&format!("name = \"{name}\"\nquery = \"{query}\"")).unwrap();
-            let mut errors = ConfigErrors::default();
-            service.check("core_service[0]", &mut errors);
-            let found: Vec<_> = errors.faults.iter().map(|f| f.path.as_str()).collect();
-            assert_eq!(found, expected, "{name}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an inspection finds on a real PostgreSQL: each fault made, seen, and gone again.
 
-use crate::server::Server;
+use crate::server::{HBA, Server};
 use crate::watch::{Watch, print};
 use agent_probe::Sample;
 use shared_model::topic;
@@ -262,4 +262,73 @@ async fn log_files_are_judged_by_their_days() {
         .await;
     about(&watch, "wardround_pg_log_oldest_age_seconds", 5.0);
     watch.expect(&[("wardround_pg_log_missing_days", 1.0)]);
+}
+
+/// Scenario: rights of everybody, rules of access that trust, audit and sequences, first as they should be and read with the right to
+/// pg_hba.conf missing, then made risky. Guarantees: what the account may not read is a reading and no complaint; each risk is counted
+/// and named, by name or line; a sequence near its end is seen once it may be read.
+#[tokio::test]
+async fn grants_access_audit_and_sequences_are_read() {
+    const GRANTS: &str = "wardround_pg_public_grants{datname=\"postgres\",kind=";
+    let grants = |kind: &str| format!("{GRANTS}\"{kind}\"}}");
+    let rules = |risk: &str| format!("wardround_pg_access_rules{{risk=\"{risk}\"}}");
+    let hba = "wardround_pg_view_available{view=\"pg_hba_file_rules\"}";
+    let used = "wardround_pg_sequence_used_ratio_max{datname=\"postgres\"}";
+    let unreadable = "wardround_pg_sequences_unreadable{datname=\"postgres\"}";
+    let server = Server::primary().await;
+    let admin = server.admin().await;
+    admin
+        .batch_execute(
+            "CREATE SEQUENCE registration MAXVALUE 1000; SELECT setval('registration', 850)",
+        )
+        .await
+        .unwrap();
+    let mut watch = Watch::instance(&server, INSPECT);
+    watch.sampled().await;
+    watch.sampled().await;
+    watch.expect(&[
+        (hba, 0.0),
+        (&grants("schema_create"), 0.0),
+        (&grants("table"), 0.0),
+        (&grants("definer_function"), 0.0),
+        ("wardround_pg_audit_enabled", 0.0),
+        ("wardround_pg_connections_logged", 0.0),
+        (unreadable, 1.0),
+        ("wardround_pg_dead_rows_ratio_max{datname=\"postgres\"}", 0.0),
+    ]);
+    assert_eq!((watch.value(&rules("trust")), watch.value(used)), (None, None));
+    assert_eq!(watch.said(topic::GRANTS), Vec::<&str>::new());
+
+    let risky = "GRANT SELECT ON pg_hba_file_rules TO monitor; GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO monitor;
+        GRANT SELECT ON SEQUENCE registration TO monitor; GRANT CREATE ON SCHEMA public TO PUBLIC; GRANT SELECT ON t TO PUBLIC;
+        CREATE FUNCTION bare() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+        CREATE FUNCTION tight() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS 'SELECT 1'";
+    admin.batch_execute(risky).await.unwrap();
+    let more = "host all all 10.0.0.0/8 trust\nhostssl all all 10.0.0.0/8 md5\nhost all all 0.0.0.0/0 scram-sha-256\nnonsense\n";
+    server.write("pg_hba.conf", &format!("{HBA}{more}"));
+    let watch = seen(&server, "the risks", |w| w.value(used).is_some()).await;
+    watch.expect(&[
+        (hba, 1.0),
+        (&grants("schema_create"), 1.0),
+        (&grants("table"), 1.0),
+        (&grants("definer_function"), 1.0),
+        (&grants("database_create"), 0.0),
+        (&rules("trust"), 1.0),
+        (&rules("weak"), 1.0),
+        (&rules("unencrypted"), 2.0),
+        (&rules("any_address"), 1.0),
+        // The line of TLS cannot match on a server without it.
+        (&rules("invalid"), 2.0),
+        (used, 0.85),
+        (unreadable, 0.0),
+    ]);
+    let named = ["schema_create: public", "table: public.t", "definer_function: public.bare"];
+    assert_eq!(watch.said(topic::GRANTS), named);
+    let named = ["invalid: line 5, 7 of pg_hba.conf", "trust: line 4 of pg_hba.conf"];
+    assert_eq!(watch.said(topic::ACCESS_RULES)[..2], named);
+
+    admin.batch_execute("ALTER SYSTEM SET log_connections = on").await.unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let logged = "wardround_pg_connections_logged";
+    seen(&server, "logins in the log", |w| w.value(logged) == Some(1.0)).await;
 }

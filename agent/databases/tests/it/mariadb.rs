@@ -388,3 +388,91 @@ async fn superusers_are_refused() {
     watch.sampled().await;
     watch.expect(&[UP]);
 }
+
+const SERVICE_UP: &str = "wardround_core_service_up{service=\"registration\"}";
+const SERVICE_VALUE: &str = "wardround_core_service_value{service=\"registration\"}";
+const SERVICE_LATENCY: &str = "wardround_core_service_latency_seconds{service=\"registration\"}";
+
+/// Scenario: a business function of MariaDB that answers, answers nothing yet, fails, hangs, and whose server crashes and returns.
+/// Guarantees: up only with an answer; unknown values are missing; no literal of the server's words; each state is seen in the next
+/// round.
+#[tokio::test]
+async fn business_question_follows_the_business() {
+    let mut server = MariaDb::primary("").await;
+    let mut admin = server.admin().await;
+    let define = |body: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION his_core.registration_age_seconds() RETURNS DECIMAL(10,1) \
+             READS SQL DATA SQL SECURITY DEFINER BEGIN {body} END"
+        )
+    };
+    admin.query_drop("CREATE DATABASE his_core").await.unwrap();
+    admin.query_drop(define("RETURN 2.5;")).await.unwrap();
+    let grant =
+        "GRANT EXECUTE ON FUNCTION his_core.registration_age_seconds TO monitor@'127.0.0.1'";
+    admin.query_drop(grant).await.unwrap();
+    let question = "select his_core.registration_age_seconds();";
+    let mut watch = Watch::mariadb_service(&server, question);
+    watch.sampled().await;
+    watch.expect(&[(SERVICE_UP, 1.0), (SERVICE_VALUE, 2.5)]);
+    assert!((0.0..2.0).contains(&watch.value(SERVICE_LATENCY).unwrap()));
+
+    for (body, value, complaint) in [
+        ("RETURN NULL;", None, None),
+        (
+            "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'patient 110101199003070000'; RETURN 1;",
+            None,
+            Some("query of core_service registration: error 1644"),
+        ),
+        // The server's own timeout ends it.
+        ("DO SLEEP(60); RETURN 1;", None, Some("query of core_service registration: error 1969")),
+        ("RETURN 7;", Some(7.0), None),
+    ] {
+        // Who replaces a function takes away the rights to it.
+        admin.query_drop(define(body)).await.unwrap();
+        admin.query_drop(grant).await.unwrap();
+        let outcome = watch.round().await;
+        let complaints = match &outcome {
+            Outcome::Sampled => Vec::new(),
+            Outcome::Partial(complaints) => complaints.iter().map(ToString::to_string).collect(),
+            other => panic!("{body}: {other:?}"),
+        };
+        assert!(complaints.iter().map(String::as_str).eq(complaint), "{body}: {complaints:?}");
+        watch.expect(&[(SERVICE_UP, if complaint.is_none() { 1.0 } else { 0.0 })]);
+        assert_eq!(watch.value(SERVICE_VALUE), value, "{body}");
+    }
+
+    server.crash();
+    watch.sampled().await;
+    watch.expect(&[(SERVICE_UP, 0.0)]);
+    server.start().await;
+    watch.sampled().await;
+    watch.expect(&[(SERVICE_UP, 1.0), (SERVICE_VALUE, 7.0)]);
+}
+
+/// Scenario: questions to MariaDB that are not one read-only statement with one number. Guarantees: each is refused with its reason
+/// and counts as not up; nothing is written.
+#[tokio::test]
+async fn only_one_number_is_an_answer() {
+    let server = MariaDb::primary("").await;
+    let mut admin = server.admin().await;
+    admin.query_drop("GRANT SELECT, UPDATE ON his.t TO monitor@'127.0.0.1'").await.unwrap();
+    for (query, complaint) in [
+        ("select 1, 2", "must yield one column of a numeric type"),
+        ("select 'x'", "not a number"),
+        ("update his.t set v = 9", "error 1064"),
+        ("select 1 union all select 2", "more than one row"),
+        ("select v from his.t where id = -1", "no row"),
+        ("select nowhere.nothing()", "error 1370"),
+    ] {
+        let mut watch = Watch::mariadb_service(&server, query);
+        let outcome = watch.round().await;
+        let Outcome::Partial(complaints) = outcome else { panic!("{query}: {outcome:?}") };
+        let expected = format!("query of core_service registration: {complaint}");
+        assert_eq!(complaints[0].to_string(), expected, "{query}");
+        watch.expect(&[(SERVICE_UP, 0.0)]);
+    }
+    let written: Option<u64> =
+        admin.query_first("SELECT COUNT(*) FROM his.t WHERE v = 9").await.unwrap();
+    assert_eq!(written, Some(0));
+}

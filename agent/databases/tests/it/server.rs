@@ -28,7 +28,7 @@ deadlock_timeout = 100ms
 wal_receiver_status_interval = 1s
 ";
 
-const HBA: &str = "\
+pub(crate) const HBA: &str = "\
 local all         all               trust
 local replication all               trust
 host  all         all 127.0.0.1/32  scram-sha-256
@@ -252,7 +252,7 @@ impl Server {
         self.base.join("data").display().to_string()
     }
 
-    fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         // Written by the server's own account, so that the file belongs to it.
         let path = Path::new(&self.data()).join(name).display().to_string();
         run(&["sh", "-c", "printf %s \"$1\" > \"$2\"", "sh", content, &path]);

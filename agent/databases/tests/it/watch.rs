@@ -44,6 +44,12 @@ impl Watch {
         Self { pace: Duration::from_millis(150), ..probe }
     }
 
+    pub(crate) fn mariadb_service(server: &MariaDb, query: &str) -> Self {
+        let extra = format!("name = \"registration\"\nengine = \"mysql\"\nquery = \"{query}\"");
+        let settings: CoreService = toml::from_str(&server.keys(&extra)).unwrap();
+        Self::over(Box::new(CoreServiceProbe::new(&settings, Arc::new(SystemClock))))
+    }
+
     pub(crate) fn over(probe: Box<dyn AsyncProbe>) -> Self {
         Self { probe, sink: Sink::default(), pace: PACE }
     }
