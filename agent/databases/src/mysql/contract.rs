@@ -78,6 +78,9 @@ async fn views_fit_mysql_8() {
         let found = sink.samples().iter().find(is_it);
         assert_eq!(found.and_then(agent_probe::Sample::value), Some(value), "{name} {labels:?}");
     }
+    let remaining = sink.samples().iter().find(|s| s.metric().name.contains("certificate"));
+    let remaining = remaining.and_then(agent_probe::Sample::value).unwrap();
+    assert!((7_775_900.0..=7_776_000.0).contains(&remaining), "{remaining}");
     let stuck = |s: &&agent_probe::Sample| {
         s.metric().name.contains("behind") && *s.labels()[0].1 == *"10.0.0.2"
     };

@@ -6,6 +6,7 @@ mod accounts;
 mod availability;
 mod binlogs;
 mod blocking;
+mod certificate;
 #[cfg(test)]
 mod contract;
 mod deadlocks;

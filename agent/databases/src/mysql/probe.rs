@@ -6,8 +6,8 @@ use super::row::Row;
 use super::session::{ConnectError, Flavor, Session, open};
 use super::settings::MysqlInstance;
 use super::{
-    accounts, binlogs, blocking, deadlocks, encryption, indexes, parameters, replica, server,
-    sessions, statements, status,
+    accounts, binlogs, blocking, certificate, deadlocks, encryption, indexes, parameters, replica,
+    server, sessions, statements, status,
 };
 use crate::endpoint::Endpoint;
 use crate::metric::gauge;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every view of MariaDB: one file plus one line here adds one. The first one proves that the server serves.
-static MARIADB: [&View<Row>; 11] = [
+static MARIADB: [&View<Row>; 12] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW_MARIADB,
@@ -35,11 +35,12 @@ static MARIADB: [&View<Row>; 11] = [
     &parameters::VIEW_MARIADB,
     &statements::VIEW,
     &accounts::VIEW,
+    &certificate::VIEW_MARIADB,
     &indexes::VIEW_MARIADB,
 ];
 
 /// Every view of MySQL.
-pub(super) static MYSQL: [&View<Row>; 11] = [
+pub(super) static MYSQL: [&View<Row>; 12] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW_MYSQL,
@@ -51,6 +52,7 @@ pub(super) static MYSQL: [&View<Row>; 11] = [
     &parameters::VIEW_MYSQL,
     &statements::VIEW,
     &accounts::VIEW,
+    &certificate::VIEW_MYSQL,
 ];
 
 /// Views that a server has only when somebody set it up for them, or allows only with a further right. Whether it has them is a

@@ -1,9 +1,10 @@
 //! One connection that is kept open.
 
 use super::refusal::{Reason, complaint};
-use super::tls;
+use super::tls::{self, CertificateEnd};
 use crate::endpoint::{Endpoint, SslMode};
 use agent_probe::ProbeError;
+use shared_model::Timestamp;
 use shared_runtime::Secret;
 use shared_runtime::telemetry::chain;
 use std::time::Duration;
@@ -24,6 +25,8 @@ const LOCK_TIMEOUT_MS: u64 = 100;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) client: Client,
+    /// When the server's certificate ends, where the session is encrypted.
+    pub(super) certificate_end: Option<Timestamp>,
     driver: JoinHandle<()>,
 }
 
@@ -61,7 +64,8 @@ pub(super) async fn open(
     search_path: &str,
 ) -> Result<Connection, ConnectError> {
     let local = |text: String| ConnectError::Local(ProbeError::Query { what: text });
-    let tls = tls::connector(endpoint).map_err(|e| local(chain(&e)))?;
+    let end = CertificateEnd::default();
+    let tls = tls::connector(endpoint, &end).map_err(|e| local(chain(&e)))?;
     let password = match &endpoint.password_file {
         Some(path) => Some(Secret::from_file(path).map_err(|e| local(chain(&e)))?),
         None => None,
@@ -73,7 +77,10 @@ pub(super) async fn open(
         Some(tls) => tokio::time::timeout(limit, Box::pin(connect(&config, tls))).await,
     };
     match opened {
-        Ok(Ok(connection)) => Ok(connection),
+        Ok(Ok(mut connection)) => {
+            connection.certificate_end = end.get().copied();
+            Ok(connection)
+        }
         Ok(Err(error)) => {
             Err(ConnectError::Refused(Reason::of(&error), complaint("connect", &error)))
         }
@@ -94,7 +101,7 @@ where
         // How a session ended is told to whoever asks it next; notices may hold literals and are dropped.
         drop(connection.await);
     });
-    Ok(Connection { client, driver })
+    Ok(Connection { client, certificate_end: None, driver })
 }
 
 fn session(

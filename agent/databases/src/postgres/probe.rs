@@ -66,6 +66,13 @@ static AVAILABLE: Metric = gauge(
     "SQLSTATE of its preparation",
 );
 
+static CERTIFICATE: Metric = gauge(
+    "wardround_pg_certificate_remaining_seconds",
+    Unit::Seconds,
+    "Time until the server's certificate ends, below 0 once it has. Absent while the agent's session is not encrypted.",
+    "the certificate that the server showed",
+);
+
 /// Samples one PostgreSQL instance over one connection that stays open.
 ///
 /// A server that refuses or does not answer is sampled as `pg_up 0` with its reason. While it is down every round tries
@@ -147,6 +154,10 @@ impl PostgresProbe {
                     let alive = session
                         .read_paced(&self.inspection, self.pacing(), sink, &mut complaints)
                         .await;
+                    if let Some(end) = session.connection.certificate_end {
+                        let remaining = end.as_secs_f64() - self.clock.wall().as_secs_f64();
+                        sink.put(&CERTIFICATE, &[], remaining);
+                    }
                     self.session = alive.then_some(session);
                     return Outcome::with_complaints(complaints);
                 }
@@ -324,7 +335,7 @@ pub(super) fn is_optional(view: &View) -> bool {
 fn every_metric() -> &'static [&'static Metric] {
     static METRICS: std::sync::OnceLock<Vec<&'static Metric>> = std::sync::OnceLock::new();
     METRICS.get_or_init(|| {
-        let own = [AVAILABILITY.up, AVAILABILITY.refused, &AVAILABLE];
+        let own = [AVAILABILITY.up, AVAILABILITY.refused, &AVAILABLE, &CERTIFICATE];
         own.into_iter().chain(ALL.iter().flat_map(|view| view.metrics).copied()).collect()
     })
 }

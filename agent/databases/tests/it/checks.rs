@@ -174,6 +174,11 @@ async fn encryption_slots_and_wraparound_are_read() {
     let mut watch = Watch::instance(&server, &format!("{INSPECT}\nsslmode = \"require\""));
     watch.sampled().await;
     watch.expect(&[("wardround_pg_tls_enabled", 1.0), ("wardround_pg_tls_sessions", 1.0)]);
+    let certificate = "wardround_pg_certificate_remaining_seconds";
+    assert!(watch.value(certificate).unwrap() > 86_400.0);
+    let mut clear = Watch::instance(&server, "sslmode = \"disable\"");
+    clear.sampled().await;
+    assert_eq!(clear.value(certificate), None);
 }
 
 /// Scenario: a parameter is changed and loaded, then set back; another one needs a restart. Guarantees: the fingerprint changes

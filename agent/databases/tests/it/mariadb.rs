@@ -367,6 +367,8 @@ async fn encryption_is_as_asked_for() {
     for (mode, sessions) in [("require", 1.0), ("prefer", 1.0), ("disable", 0.0)] {
         let mut watch = Watch::mariadb(&server, &format!("sslmode = \"{mode}\""));
         watch.sampled().await;
+        let certificate = watch.value("wardround_mysql_certificate_remaining_seconds");
+        assert_eq!(certificate.is_some_and(|s| s > 0.0), mode != "disable", "{mode}");
         watch.expect(&[UP, ("wardround_mysql_tls_enabled", 1.0)]);
         assert!(watch.value("wardround_mysql_tls_sessions").unwrap() >= sessions, "{mode}");
         let outcome = watch.round().await;
