@@ -1,5 +1,6 @@
 //! Sessions over the vendor's client library, each in a thread of its own: the library's calls wait.
 //!
+//! The engine knows no session that may only read: that is the account's part, and every statement is a SELECT outside a transaction.
 //! A session that is dropped ends once its statement has, which the library cuts after the time that a statement may take. A few such
 //! threads are left behind at most, for servers that never answer again.
 
@@ -49,7 +50,8 @@ impl OracleClient {
             return Err(Failure { kind: FailureKind::Ended(Reason::TimedOut), what });
         }
         let (ready, opened) = oneshot::channel();
-        let (questions, inbox) = mpsc::channel();
+        // A probe asks one question at a time.
+        let (questions, inbox) = mpsc::sync_channel(1);
         let settings = self.settings.clone();
         let alive = Arc::clone(&self.alive);
         let serving = std::thread::Builder::new().name("oracle".to_owned()).spawn(move || {
@@ -70,13 +72,13 @@ impl Client for OracleClient {
 
 /// The way to a session's thread.
 struct OracleSession {
-    questions: mpsc::Sender<Question>,
+    questions: mpsc::SyncSender<Question>,
 }
 
 impl Session for OracleSession {
     fn query(&mut self, sql: &'static str) -> Answer<'_, Vec<Row>> {
         let (outbox, answer) = oneshot::channel();
-        let asked = self.questions.send((sql, outbox)).map_err(|_| gone());
+        let asked = self.questions.try_send((sql, outbox)).map_err(|_| gone());
         Box::pin(async move {
             asked?;
             answer.await.map_err(|_| gone())?
@@ -117,7 +119,6 @@ fn connect(settings: &OracleInstance, password: &Secret) -> Result<Connection, F
     let opened = Connector::new(&settings.user, password.expose(), descriptor(settings)).connect();
     let connection = opened.map_err(|e| failure(&e))?;
     connection.set_call_timeout(Some(limit)).map_err(|e| failure(&e))?;
-    connection.execute("SET TRANSACTION READ ONLY", &[]).map_err(|e| failure(&e))?;
     let dba = "SELECT COUNT(*) FROM session_roles WHERE role = 'DBA'";
     let is_superuser = rows(&connection, dba).map_err(|e| failure(&e))?.iter().any(is_above_zero);
     if is_superuser && !settings.allow_superuser {
@@ -126,8 +127,6 @@ fn connect(settings: &OracleInstance, password: &Secret) -> Result<Connection, F
              allow_superuser = true",
         ));
     }
-    // The transaction would keep the readings of its beginning.
-    connection.rollback().map_err(|e| failure(&e))?;
     Ok(connection)
 }
 

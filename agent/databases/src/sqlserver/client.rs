@@ -45,7 +45,8 @@ impl SqlServerClient {
             Some(path) => Secret::from_file(path).map_err(|e| Failure::local(chain(&e)))?,
             None => Secret::new(String::new()),
         };
-        let connecting = timeout(CONNECT_TIMEOUT.min(self.limit), self.connect(&password));
+        let limit = CONNECT_TIMEOUT.min(self.limit);
+        let connecting = timeout(limit, Box::pin(self.connect(&password)));
         let tds = connecting.await.map_err(|_| timed_out())??;
         let mut session = SqlServerSession { tds, limit: self.limit };
         session.rows(PREPARE).await?;
@@ -71,7 +72,8 @@ impl SqlServerClient {
             what: e.kind().to_string(),
         })?;
         let config = config(&self.endpoint, password);
-        tiberius::Client::connect(config, tcp.compat_write()).await.map_err(|e| failure(&e))
+        let connecting = Box::pin(tiberius::Client::connect(config, tcp.compat_write()));
+        connecting.await.map_err(|e| failure(&e))
     }
 }
 
