@@ -1,5 +1,7 @@
 //! The graph of sessions that wait for each other.
 
+use agent_probe::Sink;
+use shared_model::{Metric, topic};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A session that waits for a lock, and who holds it or waits for it earlier.
@@ -15,6 +17,57 @@ pub(crate) struct Waiter {
 
 /// What is known of a session by its process or thread, in words and without the text of its statement.
 pub(crate) type Sessions = BTreeMap<i64, String>;
+
+/// Waits as engines list them, a row for each pair of sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    waiters: BTreeMap<i64, Waiter>,
+    waiting: Sessions,
+    blocking: Sessions,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Wait<'a> {
+    pub(crate) pid: i64,
+    pub(crate) blocker: i64,
+    pub(crate) waited_seconds: Option<f64>,
+    /// Who waits; the session may be gone by now.
+    pub(crate) who: Option<&'a str>,
+    /// What it waits for; the lock may be gone by now.
+    pub(crate) lock: Option<&'a str>,
+    /// Who is in its way.
+    pub(crate) blocked_by: Option<&'a str>,
+}
+
+impl Waits {
+    pub(crate) fn add(&mut self, wait: &Wait<'_>) {
+        let lock = wait.lock.unwrap_or("waits");
+        let words = wait.who.map_or_else(|| lock.to_owned(), |who| format!("{who}, {lock}"));
+        self.waiting.insert(wait.pid, words);
+        if let Some(who) = wait.blocked_by {
+            self.blocking.insert(wait.blocker, who.to_owned());
+        }
+        let waited_seconds = wait.waited_seconds;
+        let waiter = Waiter { pid: wait.pid, blockers: Vec::new(), waited_seconds };
+        self.waiters.entry(wait.pid).or_insert(waiter).blockers.push(wait.blocker);
+    }
+
+    /// Puts what it amounts to, as sessions, longest wait and longest chain, and shows the trees.
+    pub(crate) fn put(mut self, metrics: [&'static Metric; 3], sink: &mut Sink) {
+        let [sessions, wait_max, chain_max] = metrics;
+        let waiters: Vec<Waiter> = self.waiters.into_values().collect();
+        let blockage = judge(&waiters);
+        sink.put(sessions, &[], blockage.sessions as f64);
+        if let Some(seconds) = blockage.longest_wait_seconds {
+            sink.put(wait_max, &[], seconds);
+        }
+        sink.put(chain_max, &[], blockage.longest_chain as f64);
+        // Who waits says so also when it blocks others.
+        self.blocking.append(&mut self.waiting);
+        sink.show(topic::BLOCKING, trees(&waiters, &self.blocking));
+    }
+}
 
 /// Levels by which a line is indented at most.
 const INDENT_MAX: usize = 12;

@@ -52,6 +52,16 @@ impl Endpoint {
     }
 }
 
+/// Where an instance is looked for by default: on the node itself.
+pub(crate) fn default_host() -> String {
+    "127.0.0.1".into()
+}
+
+/// The agent's account by default, as the scripts in `deploy/sql` make it.
+pub(crate) fn default_user() -> String {
+    "wardround".into()
+}
+
 /// Adds every fault of an endpoint that types cannot express; `path` is where its table stands, `postgres[0]`.
 pub(crate) fn check_endpoint(endpoint: &Endpoint, path: &str, errors: &mut ConfigErrors) {
     check_host(&endpoint.host, endpoint.port, path, errors);

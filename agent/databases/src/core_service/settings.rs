@@ -1,6 +1,6 @@
 //! What the node's configuration says about a core business service.
 
-use crate::endpoint::{Endpoint, SslMode, check_endpoint, check_pace};
+use crate::endpoint::{Endpoint, SslMode, check_endpoint, check_pace, default_host, default_user};
 use serde::Deserialize;
 use shared_runtime::config::{ConfigErrors, Span};
 use std::path::PathBuf;
@@ -96,14 +96,6 @@ impl CoreService {
             ca_file: self.ca_file.clone(),
         }
     }
-}
-
-fn default_host() -> String {
-    "127.0.0.1".into()
-}
-
-fn default_user() -> String {
-    "wardround".into()
 }
 
 const fn default_interval() -> Span {

@@ -1,12 +1,11 @@
 //! Sessions that wait for another one (clause 3.1). The graph is built in [`crate::blocking_graph`].
 
 use super::row::Row;
-use crate::blocking_graph::{Sessions, Waiter, judge, trees};
+use crate::blocking_graph::{Wait, Waits};
 use crate::metric::gauge;
 use crate::view::{Pace, View, ViewError, bounded};
 use agent_probe::Sink;
-use shared_model::{Metric, Unit, topic};
-use std::collections::BTreeMap;
+use shared_model::{Metric, Unit};
 
 /// The most edges that are read.
 const EDGES_MAX: usize = 2_000;
@@ -40,28 +39,17 @@ pub(crate) const fn view(name: &'static str, sql: &'static str) -> View<Row> {
 
 fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
     let (rows, complaint) = bounded(rows, EDGES_MAX, "waits");
-    let mut waiters: BTreeMap<i64, Waiter> = BTreeMap::new();
-    let (mut waiting, mut blocking) = (Sessions::new(), Sessions::new());
+    let mut waits = Waits::default();
     for row in rows {
-        let (pid, blocker) = (row.some_number(0)? as i64, row.some_number(1)? as i64);
-        let lock = row.text(4)?.unwrap_or("waits");
-        let who = row.text(3)?.map_or_else(|| lock.to_owned(), |who| format!("{who}, {lock}"));
-        waiting.insert(pid, who);
-        if let Some(who) = row.text(5)? {
-            blocking.insert(blocker, who.to_owned());
-        }
-        let waiter = Waiter { pid, blockers: Vec::new(), waited_seconds: row.number(2)? };
-        waiters.entry(pid).or_insert(waiter).blockers.push(blocker);
+        waits.add(&Wait {
+            pid: row.some_number(0)? as i64,
+            blocker: row.some_number(1)? as i64,
+            waited_seconds: row.number(2)?,
+            who: row.text(3)?,
+            lock: row.text(4)?,
+            blocked_by: row.text(5)?,
+        });
     }
-    let waiters: Vec<Waiter> = waiters.into_values().collect();
-    let blockage = judge(&waiters);
-    sink.put(&SESSIONS, &[], blockage.sessions as f64);
-    if let Some(seconds) = blockage.longest_wait_seconds {
-        sink.put(&WAIT_MAX, &[], seconds);
-    }
-    sink.put(&CHAIN_MAX, &[], blockage.longest_chain as f64);
-    // Who waits says so also when it blocks others.
-    blocking.append(&mut waiting);
-    sink.show(topic::BLOCKING, trees(&waiters, &blocking));
+    waits.put(METRICS, sink);
     complaint
 }

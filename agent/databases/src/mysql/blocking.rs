@@ -1,12 +1,11 @@
 //! Sessions that wait for a row lock held by another (clause 3.1). The graph is built in [`crate::blocking_graph`].
 
 use super::row::{Row, number, text};
-use crate::blocking_graph::{Sessions, Waiter, judge, trees};
+use crate::blocking_graph::{Wait, Waits};
 use crate::metric::gauge;
 use crate::view::{Pace, View, ViewError, bounded};
 use agent_probe::Sink;
-use shared_model::{Metric, Unit, topic};
-use std::collections::BTreeMap;
+use shared_model::{Metric, Unit};
 
 /// The most edges that are read: a queue of 60 waiters has 1,770.
 const EDGES_MAX: usize = 2_000;
@@ -73,31 +72,19 @@ pub(super) static VIEW_MYSQL: View<Row> =
 
 fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
     let (rows, complaint) = bounded(rows, EDGES_MAX, "waits");
-    let mut waiters: BTreeMap<i64, Waiter> = BTreeMap::new();
-    let (mut sessions, mut blocking) = (Sessions::new(), Sessions::new());
+    let mut waits = Waits::default();
     for row in rows {
         let thread =
             |column| number(row, column).map(|number| number as i64).ok_or(ViewError::Column);
-        let (pid, blocker) = (thread(0)?, thread(1)?);
-        let waited_seconds = number(row, 2);
-        // Who waits says so also when it blocks others; the lock and the session may be gone by now.
-        let lock = text(row, 4).unwrap_or("waits");
-        let waiting = text(row, 3).map_or_else(|| lock.to_owned(), |who| format!("{who}, {lock}"));
-        sessions.insert(pid, waiting);
-        if let Some(who) = text(row, 5) {
-            blocking.insert(blocker, who.to_owned());
-        }
-        let waiter = Waiter { pid, blockers: Vec::new(), waited_seconds };
-        waiters.entry(pid).or_insert(waiter).blockers.push(blocker);
+        waits.add(&Wait {
+            pid: thread(0)?,
+            blocker: thread(1)?,
+            waited_seconds: number(row, 2),
+            who: text(row, 3),
+            lock: text(row, 4),
+            blocked_by: text(row, 5),
+        });
     }
-    let waiters: Vec<Waiter> = waiters.into_values().collect();
-    let blockage = judge(&waiters);
-    sink.put(&SESSIONS, &[], blockage.sessions as f64);
-    if let Some(seconds) = blockage.longest_wait_seconds {
-        sink.put(&WAIT_MAX, &[], seconds);
-    }
-    sink.put(&CHAIN_MAX, &[], blockage.longest_chain as f64);
-    blocking.append(&mut sessions);
-    sink.show(topic::BLOCKING, trees(&waiters, &blocking));
+    waits.put(METRICS, sink);
     complaint
 }

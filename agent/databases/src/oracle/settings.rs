@@ -1,6 +1,8 @@
 //! What the node's configuration says about an instance.
 
-use crate::endpoint::{check_host, check_inspection, check_names, check_pace};
+use crate::endpoint::{
+    check_host, check_inspection, check_names, check_pace, default_host, default_user,
+};
 use crate::facts::probe::Schedule;
 use serde::Deserialize;
 use shared_runtime::config::{ConfigErrors, Span};
@@ -77,16 +79,8 @@ impl OracleInstance {
     }
 }
 
-fn default_host() -> String {
-    "127.0.0.1".into()
-}
-
 const fn default_port() -> u16 {
     1521
-}
-
-fn default_user() -> String {
-    "wardround".into()
 }
 
 const fn default_interval() -> Span {

@@ -1,6 +1,8 @@
 //! What the node's configuration says about an instance.
 
-use crate::endpoint::{Endpoint, SslMode, check_endpoint, check_inspection, check_pace};
+use crate::endpoint::{
+    Endpoint, SslMode, check_endpoint, check_inspection, check_pace, default_host, default_user,
+};
 use serde::Deserialize;
 use shared_runtime::config::{ConfigErrors, Span};
 use std::path::PathBuf;
@@ -83,16 +85,8 @@ impl PostgresInstance {
     }
 }
 
-fn default_host() -> String {
-    "127.0.0.1".into()
-}
-
 const fn default_port() -> u16 {
     5432
-}
-
-fn default_user() -> String {
-    "wardround".into()
 }
 
 fn default_database() -> String {

@@ -1,6 +1,8 @@
 //! What the node's configuration says about an instance.
 
-use crate::endpoint::{Endpoint, SslMode, check_endpoint, check_inspection, check_pace};
+use crate::endpoint::{
+    Endpoint, SslMode, check_endpoint, check_inspection, check_pace, default_host, default_user,
+};
 use crate::facts::probe::Schedule;
 use serde::Deserialize;
 use shared_runtime::config::{ConfigErrors, Span};
@@ -80,16 +82,8 @@ impl SqlServerInstance {
     }
 }
 
-fn default_host() -> String {
-    "127.0.0.1".into()
-}
-
 const fn default_port() -> u16 {
     1433
-}
-
-fn default_user() -> String {
-    "wardround".into()
 }
 
 const fn default_interval() -> Span {
