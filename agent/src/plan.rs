@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ProbeKeys};
 use crate::contracted;
-use agent_databases::{CoreServiceProbe, MysqlProbe, PostgresFilesProbe, PostgresProbe};
+use agent_databases::{CoreServiceProbe, Logins, MysqlProbe, PostgresFilesProbe, PostgresProbe};
 use agent_fabric::{FabricProbe, FabricSettings};
 use agent_inputs::{CephClusterProbe, CephDaemonsProbe, DocumentProbe, ScrapeProbe};
 use agent_peers::PeerProbe;
@@ -96,17 +96,21 @@ fn fabric_probe(keys: &ProbeKeys, context: &Context) -> Box<dyn Probe> {
     Box::new(FabricProbe::new(settings, Arc::clone(&context.clock)))
 }
 
-/// The configured databases, core services, inputs and peers.
+/// The configured databases, core services, inputs and peers. `keeps`: whether they write down what has to outlive this process.
 pub(crate) fn network_probes(
     config: &Config,
     clock: &Arc<dyn Clock>,
+    keeps: bool,
 ) -> Vec<Planned<Box<dyn AsyncProbe>>> {
+    let folder = config.data_dir().join("logins");
     let databases = config.postgres.iter().map(|settings| {
-        let probe = PostgresProbe::new(settings, Arc::clone(clock));
+        let logins = Logins::open(&folder, "postgres", &settings.instance(), keeps);
+        let probe = PostgresProbe::new(settings, Arc::clone(clock)).remembering(logins);
         planned(Box::new(probe), None)
     });
     let mysql = config.mysql.iter().map(|settings| {
-        let probe = MysqlProbe::new(settings, Arc::clone(clock));
+        let logins = Logins::open(&folder, "mysql", &settings.instance(), keeps);
+        let probe = MysqlProbe::new(settings, Arc::clone(clock)).remembering(logins);
         planned(Box::new(probe), None)
     });
     let contracted = contracted::probes(config, clock).into_iter().map(|p| planned(p, None));

@@ -4,7 +4,7 @@ CREATE USER IF NOT EXISTS 'wardround'@'127.0.0.1' IDENTIFIED BY 'CHANGE-ME' WITH
 GRANT PROCESS, BINLOG MONITOR, SLAVE MONITOR ON *.* TO 'wardround'@'127.0.0.1';
 GRANT SELECT ON performance_schema.* TO 'wardround'@'127.0.0.1';
 CREATE DATABASE IF NOT EXISTS wardround;
--- Who can do more than they should: names and risks, never a hash. Bits of `access` are the server's (privilege.h): 5 drop,
+-- Who can log in, and who can do more than they should: names and risks, never a hash. Bits of `access` are the server's (privilege.h): 5 drop,
 -- 7 shutdown, 9 file, 10 grant, 15 super, 25 create user.
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW wardround.account_risks AS
 WITH a AS (
@@ -29,5 +29,6 @@ UNION ALL SELECT 'expired', user, host FROM a WHERE changed = 0
    OR lifetime_days > 0 AND changed + lifetime_days * 86400 < UNIX_TIMESTAMP()
 UNION ALL SELECT 'no_password', user, host FROM a
    WHERE secret = '' AND plugin IN ('', 'mysql_native_password', 'ed25519') AND NOT alternatives
-UNION ALL SELECT 'any_host', user, host FROM a WHERE host IN ('%', '');
+UNION ALL SELECT 'any_host', user, host FROM a WHERE host IN ('%', '')
+UNION ALL SELECT 'login', user, host FROM a;
 GRANT SELECT ON wardround.account_risks TO 'wardround'@'127.0.0.1';

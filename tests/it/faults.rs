@@ -81,7 +81,7 @@ const TABLE: &[Row] = &[
         cause: "session.blocked",
         level: 3,
         clause: "3.1",
-        links: &[("session.long_transaction", Of::Anything)],
+        links: &[("session.idle_transaction", Of::Anything)],
         blinds: &[],
     },
     Row {

@@ -1,5 +1,5 @@
 -- What MySQL 8.0.22 and later shows, by its reference manual (15.7.7 SHOW Statements, 28.4 INFORMATION_SCHEMA InnoDB Tables,
--- 29.12 Performance Schema Tables): names and kinds of columns as written there, rows made up. Loaded into a MariaDB by the test.
+-- 29.12 Performance Schema Tables, 8.2.3 Grant Tables): names and kinds of columns as written there, rows made up. Loaded into a MariaDB by the test.
 CREATE OR REPLACE DATABASE contract CHARACTER SET utf8mb4;
 USE contract;
 CREATE TABLE replica_status (
@@ -63,3 +63,18 @@ INSERT INTO events_statements_summary_by_digest VALUES
   ('his', 'd1', 'SELECT ?', 5, 3000000000000, 5, 'patient-4711'), (NULL, NULL, NULL, 1, 1, 1, NULL);
 CREATE TABLE INNODB_METRICS (NAME VARCHAR(193), SUBSYSTEM VARCHAR(193), COUNT BIGINT, STATUS VARCHAR(193));
 INSERT INTO INNODB_METRICS VALUES ('lock_deadlocks', 'lock', 2, 'enabled'), ('lock_timeouts', 'lock', 9, 'enabled');
+CREATE TABLE accounts (USER CHAR(32), HOST CHAR(255), CURRENT_CONNECTIONS BIGINT, TOTAL_CONNECTIONS BIGINT);
+INSERT INTO accounts VALUES (NULL, NULL, 43, 50), ('app', '10.0.3.7', 1, 7), ('app', '10.0.3.8', 1, 2);
+CREATE TABLE user (Host CHAR(255), User CHAR(32), Super_priv CHAR(1), Shutdown_priv CHAR(1), File_priv CHAR(1), Grant_priv CHAR(1),
+  Create_user_priv CHAR(1), plugin CHAR(64), authentication_string TEXT, password_expired CHAR(1), password_last_changed TIMESTAMP NULL,
+  password_lifetime SMALLINT UNSIGNED, account_locked CHAR(1));
+INSERT INTO user VALUES
+  ('localhost', 'root', 'Y', 'Y', 'Y', 'Y', 'Y', 'caching_sha2_password', 'h', 'N', NOW(), 90, 'N'),
+  ('%', 'app', 'N', 'N', 'N', 'N', 'N', 'caching_sha2_password', 'h', 'N', NOW(), NULL, 'N'),
+  ('10.0.0.9', 'clerk', 'N', 'N', 'N', 'N', 'N', 'caching_sha2_password', '', 'N', NOW() - INTERVAL 91 DAY, 90, 'N'),
+  ('10.0.0.9', 'backup', 'N', 'N', 'N', 'N', 'N', 'caching_sha2_password', 'h', 'Y', NOW(), 90, 'N'),
+  ('10.0.0.9', 'loader', 'N', 'N', 'Y', 'N', 'N', 'mysql_native_password', 'h', 'N', NOW(), 90, 'N'),
+  ('localhost', 'mysql.sys', 'Y', 'N', 'N', 'N', 'N', 'caching_sha2_password', 'h', 'N', NOW(), NULL, 'Y');
+CREATE TABLE global_grants (USER CHAR(32), HOST CHAR(255), PRIV CHAR(32), WITH_GRANT_OPTION CHAR(1));
+INSERT INTO global_grants VALUES ('backup', '10.0.0.9', 'CLONE_ADMIN', 'N'), ('app', '%', 'AUDIT_ABORT_EXEMPT', 'N');
+INSERT INTO global_variables VALUES ('default_password_lifetime', '0');

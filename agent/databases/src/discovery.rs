@@ -9,7 +9,9 @@ use std::path::Path;
 pub enum Engine {
     /// PostgreSQL and what is built on it.
     Postgres,
-    /// MySQL and MariaDB.
+    /// MariaDB.
+    MariaDb,
+    /// MySQL.
     Mysql,
     /// Oracle Database.
     Oracle,
@@ -30,7 +32,8 @@ impl Engine {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
-            Self::Mysql => "MySQL/MariaDB",
+            Self::MariaDb => "MariaDB",
+            Self::Mysql => "MySQL",
             Self::Oracle => "Oracle",
             Self::SqlServer => "SQL Server",
             Self::Dameng => "达梦 Dameng",
@@ -46,7 +49,10 @@ impl Engine {
             Self::Postgres => {
                 Some((include_str!("../../../deploy/sql/postgres-account.sql"), "postgres"))
             }
-            Self::Mysql => Some((include_str!("../../../deploy/sql/mariadb-account.sql"), "mysql")),
+            Self::MariaDb => {
+                Some((include_str!("../../../deploy/sql/mariadb-account.sql"), "mysql"))
+            }
+            Self::Mysql => Some((include_str!("../../../deploy/sql/mysql-account.sql"), "mysql")),
             Self::Oracle => {
                 Some((include_str!("../../../deploy/sql/oracle-account.sql"), "oracle"))
             }
@@ -60,7 +66,7 @@ impl Engine {
     /// Whether the tests read real servers of this kind. The others are read by contract: their statements were written from the
     /// vendor's documents and run over rows made from them.
     pub const fn is_proven(self) -> bool {
-        matches!(self, Self::Postgres | Self::Mysql)
+        matches!(self, Self::Postgres | Self::MariaDb)
     }
 
     /// By the name that the kernel knows the process by (`/proc/PID/comm`, 15 bytes). KingbaseES, openGauss and Vastbase are built on
@@ -68,7 +74,9 @@ impl Engine {
     fn of_process(comm: &str) -> Option<Self> {
         match comm {
             "postgres" | "postmaster" | "kingbase" | "gaussdb" | "vastbase" => Some(Self::Postgres),
-            "mysqld" | "mariadbd" => Some(Self::Mysql),
+            "mariadbd" => Some(Self::MariaDb),
+            // Before 10.5 MariaDB's server was called so, too.
+            "mysqld" => Some(Self::Mysql),
             "sqlservr" => Some(Self::SqlServer),
             "dmserver" => Some(Self::Dameng),
             "irisdb" | "cache" => Some(Self::InterSystems),
@@ -203,8 +211,8 @@ mod tests {
             found,
             [
                 ("PostgreSQL", 10, &[5432][..]),
-                ("MySQL/MariaDB", 20, &[3306]),
-                ("MySQL/MariaDB", 21, &[]),
+                ("MariaDB", 20, &[3306]),
+                ("MySQL", 21, &[]),
                 ("达梦 Dameng", 30, &[]),
             ]
         );

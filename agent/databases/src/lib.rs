@@ -11,6 +11,7 @@ mod discovery;
 mod endpoint;
 #[cfg(any(feature = "oracle", feature = "sqlserver"))]
 mod facts;
+mod logins;
 mod metric;
 pub mod mysql;
 #[cfg(feature = "oracle")]
@@ -25,6 +26,7 @@ mod view;
 pub use core_service::{CoreService, CoreServiceProbe, ServiceEngine};
 pub use discovery::{Engine, Found, discover};
 pub use endpoint::SslMode;
+pub use logins::Logins;
 pub use mysql::{MysqlInstance, MysqlProbe};
 #[cfg(feature = "oracle")]
 pub use oracle::OracleInstance;

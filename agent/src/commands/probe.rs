@@ -131,7 +131,7 @@ impl ProbeArgs {
         readings: &mut Vec<Reading>,
     ) -> anyhow::Result<bool> {
         let mut failed = false;
-        for mut planned in plan::network_probes(config, clock) {
+        for mut planned in plan::network_probes(config, clock, false) {
             let spec = planned.probe.spec();
             if !self.wants(spec.name) {
                 continue;

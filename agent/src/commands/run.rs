@@ -160,7 +160,7 @@ impl Lanes {
             let lane = SlowLane::new(ward.clone(), &mut reports, planned);
             lane.start().context("start a probe's thread")?;
         }
-        for planned in plan::network_probes(config, clock) {
+        for planned in plan::network_probes(config, clock, true) {
             let lane = NetworkLane::new(ward.clone(), &mut reports, planned);
             tasks.push(tokio::spawn(lane.run()).abort_handle());
         }

@@ -9,7 +9,7 @@ export default {
   what: { zh: "四个会话依次等在一个未提交事务之后", en: "a chain of four sessions waits behind an open transaction" },
   cause: "session.blocked",
   level: 3,
-  links: () => [{ rule: "session.long_transaction" }],
+  links: () => [{ rule: "session.idle_transaction" }],
   seconds: 660,
   fix: "根阻塞会话已结束 / root blocker ended",
   async make({ ports }) {

@@ -19,10 +19,12 @@ pub mod topic {
     pub const GRANTS: &str = "db.grants";
     /// Rules of who may come from where that are risky.
     pub const ACCESS_RULES: &str = "db.access_rules";
+    /// Accounts that nobody has used for long, with the days.
+    pub const LOGINS: &str = "db.logins";
 
     /// All of them: one line here and one above adds one.
-    pub const ALL: [&str; 7] =
-        [BLOCKING, ACCOUNTS, INDEXES, PARAMETERS, ARCHIVE, GRANTS, ACCESS_RULES];
+    pub const ALL: [&str; 8] =
+        [BLOCKING, ACCOUNTS, INDEXES, PARAMETERS, ARCHIVE, GRANTS, ACCESS_RULES, LOGINS];
 }
 
 /// Most lines of one piece of evidence; the last one says how many are left out.

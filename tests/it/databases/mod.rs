@@ -1,5 +1,6 @@
 //! Faults of databases, made for real: each raises exactly its check, says what explains it, and clears.
 
+mod long;
 mod mariadb;
 mod postgres;
 
@@ -35,10 +36,7 @@ impl Ward {
         let mut rest = Rest::sign_in(&collector, "zhang", "engineer");
         let more = format!("{}{databases}", off_but(&[]));
         let agent = Agent::start(&collector, "db1", &more, dir.path());
-        wait::until("the first inspection", Duration::from_secs(60), || {
-            let page = rest.get(&format!("/prometheus/api/v1/query?query={}", encoded(settled)));
-            page["data"]["result"].as_array().filter(|found| !found.is_empty()).map(drop)
-        });
+        wait::until("the first inspection", Duration::from_secs(60), || yields(&mut rest, settled));
         // Accounts of a new server never expire and nobody audits it, which is no fault of these tests.
         let known = ["security.accounts_never_expire", "security.audit_off"];
         let known = BTreeSet::from(known.map(str::to_owned));
@@ -100,6 +98,13 @@ impl Ward {
         tokio::task::block_in_place(until);
     }
 
+    /// Waits until a query yields anything.
+    fn reached(&mut self, query: &str) {
+        let rest = &mut self.rest;
+        let until = || wait::until(query, Duration::from_secs(30), || yields(rest, query));
+        tokio::task::block_in_place(until);
+    }
+
     /// What a query yields now.
     fn value(&mut self, query: &str) -> f64 {
         let page = self.rest_get(&format!("/prometheus/api/v1/query?query={}", encoded(query)));
@@ -139,6 +144,12 @@ impl Ward {
         };
         tokio::task::block_in_place(until)
     }
+}
+
+/// Whether a query yields anything.
+fn yields(rest: &mut Rest, query: &str) -> Option<()> {
+    let page = rest.get(&format!("/prometheus/api/v1/query?query={}", encoded(query)));
+    page["data"]["result"].as_array().filter(|found| !found.is_empty()).map(drop)
 }
 
 /// A query as a part of an address.

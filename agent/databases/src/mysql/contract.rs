@@ -6,7 +6,7 @@
 #[allow(dead_code, clippy::expect_used, reason = "this test uses a part of it")]
 mod mariadb_server;
 
-use super::parameters;
+use super::{logins, parameters};
 use super::probe::MYSQL;
 use super::row::Row;
 use crate::view::emit;
@@ -24,7 +24,15 @@ const PLACES: [(&str, &str); 5] = [
     ("SHOW BINARY LOGS", "SELECT * FROM contract.binary_logs"),
 ];
 
-const EXPECTED: [(&str, &[&str], f64); 21] = [
+const ACCOUNT: &str = include_str!("../../../../deploy/sql/mysql-account.sql");
+
+const EXPECTED: [(&str, &[&str], f64); 27] = [
+    ("wardround_mysql_accounts", &["superuser"], 1.0),
+    ("wardround_mysql_accounts", &["high_risk"], 2.0),
+    ("wardround_mysql_accounts", &["never_expires"], 1.0),
+    ("wardround_mysql_accounts", &["expired"], 2.0),
+    ("wardround_mysql_accounts", &["no_password"], 1.0),
+    ("wardround_mysql_accounts", &["any_host"], 1.0),
     ("wardround_mysql_blocked_sessions", &[], 2.0),
     ("wardround_mysql_blocked_chain_length_max", &[], 3.0),
     ("wardround_mysql_is_replica", &[], 1.0),
@@ -52,7 +60,7 @@ fn of<'a>(sink: &'a Sink, topic: &str) -> &'a [Box<str>] {
     &sink.shown().iter().find(|shown| shown.topic == topic).unwrap().lines
 }
 
-/// Scenario: every view of MySQL over the tables of its manual, with a chain of three, a replica that works and one that does not, a
+/// Scenario: every view of MySQL over the tables of its manual, with a chain of three, a replica that works and one that does not, accounts, a
 /// hole in the binary log, literals beside. Guarantees: no complaint, every number as the rows say, evidence without a literal or a
 /// password; a replica that stands still has no lag.
 #[tokio::test]
@@ -60,6 +68,10 @@ async fn views_fit_mysql_8() {
     let server = MariaDb::primary("").await;
     let mut admin = server.admin().await;
     admin.query_drop(include_str!("../../contract/mysql-8.sql")).await.unwrap();
+    // The statement of the administrator's view, over the tables of the manual.
+    let view = ACCOUNT.split(';').find(|statement| statement.contains("VIEW")).unwrap();
+    let view = view.replace("mysql.", "contract.").replace("performance_schema.", "contract.");
+    admin.query_drop(view).await.unwrap();
     let mut sink = Sink::default();
     sink.begin();
     for view in MYSQL {
@@ -93,6 +105,15 @@ async fn views_fit_mysql_8() {
     assert!(of(&sink, topic::BLOCKING).iter().map(|line| &**line).eq(chain), "{:?}", sink.shown());
     let gaps = ["1 left out before binlog.000003", "binlog.000004: not found"];
     assert!(of(&sink, topic::ARCHIVE).iter().map(|line| &**line).eq(gaps), "{:?}", sink.shown());
+    let sql = logins::VIEW_MYSQL.sql.replace("performance_schema.", "contract.");
+    let rows: Vec<Row> = admin.query(sql).await.unwrap();
+    let (_, looks) = logins::looks(&rows).unwrap().unwrap();
+    let looks: Vec<_> =
+        looks.iter().map(|l| (l.account.as_str(), l.in_session, l.count)).collect();
+    let unused = |account| (account, false, Some(0.0));
+    let [backup, clerk, loader, root] =
+        ["backup@10.0.0.9", "clerk@10.0.0.9", "loader@10.0.0.9", "root@localhost"].map(unused);
+    assert_eq!(looks, [("app@%", true, Some(9.0)), backup, clerk, loader, root]);
     admin.query_drop("UPDATE contract.global_variables SET VARIABLE_VALUE = '9' WHERE VARIABLE_NAME IN ('max_connections', 'report_password')").await.unwrap();
     let sql = parameters::VIEW_MYSQL.sql.replace("performance_schema.", "contract.");
     let rows: Vec<Row> = admin.query(sql).await.unwrap();

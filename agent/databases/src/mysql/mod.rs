@@ -12,6 +12,7 @@ mod contract;
 mod deadlocks;
 mod encryption;
 mod indexes;
+mod logins;
 mod parameters;
 mod probe;
 mod question;

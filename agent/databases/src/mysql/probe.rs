@@ -6,10 +6,11 @@ use super::row::Row;
 use super::session::{ConnectError, Flavor, Session, open};
 use super::settings::MysqlInstance;
 use super::{
-    accounts, binlogs, blocking, certificate, deadlocks, encryption, indexes, parameters, replica,
+    accounts, binlogs, blocking, certificate, deadlocks, encryption, indexes, logins, parameters, replica,
     server, sessions, statements, status,
 };
 use crate::endpoint::Endpoint;
+use crate::logins::Logins;
 use crate::metric::gauge;
 use crate::paced::{Paced, budget};
 use crate::refusal::Reason;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every view of MariaDB: one file plus one line here adds one. The first one proves that the server serves.
-static MARIADB: [&View<Row>; 12] = [
+static MARIADB: [&View<Row>; 13] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW_MARIADB,
@@ -35,12 +36,13 @@ static MARIADB: [&View<Row>; 12] = [
     &parameters::VIEW_MARIADB,
     &statements::VIEW,
     &accounts::VIEW,
+    &logins::VIEW_MARIADB,
     &certificate::VIEW_MARIADB,
     &indexes::VIEW_MARIADB,
 ];
 
 /// Every view of MySQL.
-pub(super) static MYSQL: [&View<Row>; 12] = [
+pub(super) static MYSQL: [&View<Row>; 13] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW_MYSQL,
@@ -52,13 +54,19 @@ pub(super) static MYSQL: [&View<Row>; 12] = [
     &parameters::VIEW_MYSQL,
     &statements::VIEW,
     &accounts::VIEW,
+    &logins::VIEW_MYSQL,
     &certificate::VIEW_MYSQL,
 ];
 
 /// Views that a server has only when somebody set it up for them, or allows only with a further right. Whether it has them is a
 /// reading of its own, not a complaint.
-static OPTIONAL: [&str; 4] =
-    [accounts::VIEW.name, statements::VIEW.name, binlogs::VIEW.name, encryption::VIEW_MARIADB.name];
+static OPTIONAL: [&str; 5] = [
+    accounts::VIEW.name,
+    logins::VIEW_MARIADB.name,
+    statements::VIEW.name,
+    binlogs::VIEW.name,
+    encryption::VIEW_MARIADB.name,
+];
 
 static AVAILABLE: Metric = gauge(
     "wardround_mysql_view_available",
@@ -82,6 +90,7 @@ pub struct MysqlProbe {
     clock: Arc<dyn Clock>,
     metrics: &'static [&'static Metric],
     session: Option<Kept>,
+    logins: Option<Logins>,
     /// Counts the sessions that were opened and have not ended.
     alive: Arc<()>,
     answered: bool,
@@ -111,10 +120,17 @@ impl MysqlProbe {
             clock,
             metrics: every_metric(),
             session: None,
+            logins: None,
             alive: Arc::new(()),
             answered: false,
             refused: None,
         }
+    }
+
+    /// Lets the probe remember when accounts were seen.
+    #[must_use]
+    pub fn remembering(self, logins: Logins) -> Self {
+        Self { logins: Some(logins), ..self }
     }
 
     async fn round(&mut self, sink: &mut Sink) -> Outcome {
@@ -139,6 +155,9 @@ impl MysqlProbe {
                 Ok(()) => {
                     self.up();
                     let alive = self.read_paced(&mut kept, sink, &mut complaints).await;
+                    if let Some(book) = &self.logins {
+                        book.put(&logins::IDLE, sink);
+                    }
                     for name in OPTIONAL {
                         let has = !kept.missing.contains(&name);
                         sink.put(&AVAILABLE, &[("view", name)], if has { 1.0 } else { 0.0 });
@@ -159,7 +178,7 @@ impl MysqlProbe {
     /// Reads the views that are due by their own pace, and emits what is known of all of them. Returns whether the session is
     /// still good.
     async fn read_paced(
-        &self,
+        &mut self,
         kept: &mut Kept,
         sink: &mut Sink,
         complaints: &mut Vec<ProbeError>,
@@ -175,8 +194,15 @@ impl MysqlProbe {
                 missing.retain(|known| *known != name);
                 match session.query(paced.view.sql).await {
                     Ok(mut rows) => {
-                        if std::ptr::eq(paced.view, &accounts::VIEW) {
+                        if [accounts::VIEW.name, logins::VIEW_MARIADB.name].contains(&name) {
                             rows.retain(|row| !accounts::is_allowed(row, &self.allowed));
+                        }
+                        if name == logins::VIEW_MARIADB.name
+                            && let Some(book) = &mut self.logins
+                            // A column of another type is complained about where it is sampled.
+                            && let Ok(Some((now, looks))) = logins::looks(&rows)
+                        {
+                            complaints.extend(book.look(now, looks).err());
                         }
                         paced.keep(rows, begun);
                     }

@@ -16,12 +16,14 @@ WITH a AS MATERIALIZED (
   SELECT datname, state, count(*) AS sessions,
          count(*) FILTER (WHERE backend_type = 'client backend') AS clients,
          max(extract(epoch FROM now() - xact_start)) AS oldest,
+         max(extract(epoch FROM now() - xact_start)) FILTER (WHERE backend_type = 'client backend') AS oldest_of_clients,
          count(*) FILTER (WHERE backend_type IN ('client backend', 'walsender')
                             AND xact_start < now() - interval '10 s') AS long,
          count(*) FILTER (WHERE state LIKE 'idle in transaction%'
                             AND state_change < now() - interval '10 s') AS idle
     FROM pg_stat_activity GROUP BY 1, 2)
-SELECT NULL AS datname, NULL AS state, coalesce(sum(clients), 0)::float8 AS sessions, NULL::float8 AS oldest,
+SELECT NULL AS datname, NULL AS state, coalesce(sum(clients), 0)::float8 AS sessions,
+       greatest(0, max(oldest_of_clients), (SELECT max(extract(epoch FROM now() - prepared)) FROM pg_prepared_xacts))::float8 AS oldest,
        (coalesce(sum(long), 0) + (SELECT count(*) FROM pg_prepared_xacts
                                    WHERE prepared < now() - interval '10 s'))::float8 AS long,
        coalesce(sum(idle), 0)::float8 AS idle
@@ -55,6 +57,13 @@ static CONNECTIONS_USED: Metric = gauge(
     "pg_stat_activity: backend_type = 'client backend'",
 );
 
+static OLDEST_TRANSACTION: Metric = gauge(
+    "wardround_pg_transaction_age_seconds_max",
+    Unit::Seconds,
+    "Age of the oldest transaction of a client, prepared ones among them; 0 when there is none.",
+    "pg_stat_activity.xact_start, pg_prepared_xacts.prepared",
+);
+
 static LONG_TRANSACTIONS: Metric = gauge(
     "wardround_pg_long_transactions",
     Unit::None,
@@ -73,7 +82,14 @@ static IDLE_TRANSACTIONS: Metric = gauge(
 pub(super) static VIEW: View = View {
     name: "pg_stat_activity",
     sql: SQL,
-    metrics: &[&COUNT, &MAX_TX_DURATION, &CONNECTIONS_USED, &LONG_TRANSACTIONS, &IDLE_TRANSACTIONS],
+    metrics: &[
+        &COUNT,
+        &MAX_TX_DURATION,
+        &CONNECTIONS_USED,
+        &OLDEST_TRANSACTION,
+        &LONG_TRANSACTIONS,
+        &IDLE_TRANSACTIONS,
+    ],
     pace: Pace::EachRound,
     emit,
 };
@@ -84,6 +100,7 @@ fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
         let sessions: f64 = row.try_get(2)?;
         let (Some(datname), Some(state)) = (row.try_get(0)?, row.try_get(1)?) else {
             sink.put(&CONNECTIONS_USED, &[], sessions);
+            sink.put(&OLDEST_TRANSACTION, &[], row.try_get(3)?);
             sink.put(&LONG_TRANSACTIONS, &[], row.try_get(4)?);
             sink.put(&IDLE_TRANSACTIONS, &[], row.try_get(5)?);
             continue;

@@ -7,17 +7,17 @@
 #[allow(dead_code, clippy::expect_used, reason = "these tests use a part of it")]
 mod server;
 
-use super::probe::{ALL, is_optional, prepare};
+use super::views::{ALL, is_optional, prepare};
 use crate::view::emit;
 use agent_probe::Sink;
 use server::{PASSWORD, Server};
 use tokio_postgres::types::ToSql;
 
 const VERSIONS: [(&str, &str, &[&str]); 4] = [
-    ("13", include_str!("../../contract/postgresql-13.sql"), &["pg_blocking_pids"]),
-    ("14", include_str!("../../contract/postgresql-14.sql"), &[]),
-    ("16", include_str!("../../contract/postgresql-16.sql"), &[]),
-    ("17", include_str!("../../contract/postgresql-17.sql"), &[]),
+    ("13", include_str!("../../contract/postgresql-13.sql"), &["pg_blocking_pids", "logins"]),
+    ("14", include_str!("../../contract/postgresql-14.sql"), &["logins"]),
+    ("16", include_str!("../../contract/postgresql-16.sql"), &["logins"]),
+    ("17", include_str!("../../contract/postgresql-17.sql"), &["logins"]),
 ];
 
 /// Scenario: the catalogs of versions 13, 14, 16 and 17 in place of those of 15. Guarantees: every view that is not optional can be

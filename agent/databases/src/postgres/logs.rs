@@ -13,7 +13,7 @@ const SQL: &str = "\
 SELECT (current_setting('logging_collector') = 'on')::int4::float8,
        extract(epoch FROM clock_timestamp() - min(modification))::float8,
        extract(epoch FROM clock_timestamp() - max(modification))::float8,
-       (current_date - greatest(min(modification)::date, current_date - 30)
+       (CASE WHEN count(*) > 0 THEN current_date - greatest(min(modification)::date, current_date - 30) END
          - count(DISTINCT modification::date) FILTER (WHERE modification::date >= current_date - 30
                                                         AND modification::date < current_date))::float8,
        (extract(epoch FROM clock_timestamp()) - (SELECT system_identifier >> 32 FROM pg_control_system()))::float8

@@ -18,6 +18,7 @@ mod files;
 mod grants;
 mod index_blocks;
 mod indexes;
+mod logins;
 mod logs;
 mod parameters;
 mod probe;
@@ -34,6 +35,7 @@ mod statements;
 mod tables;
 mod tls;
 mod view;
+mod views;
 mod wraparound;
 
 pub use files::PostgresFilesProbe;

@@ -5,12 +5,10 @@ use super::connection::{ConnectError, Connection, open};
 use super::refusal::{Reason, complaint, ends_session};
 use super::settings::PostgresInstance;
 use super::view::{Pace, View};
-use super::{
-    access_rules, accounts, activity, archiver, audit, blocking, database, encryption, grants,
-    index_blocks, indexes, logs, parameters, sequences, server, size, slots, standby, standbys,
-    statements, tables, wraparound,
-};
+use super::views::{ALL, OPTIONAL, is_optional, prepare};
+use super::{logins, server};
 use crate::endpoint::Endpoint;
+use crate::logins::Logins;
 use crate::metric::gauge;
 use crate::paced::{Paced, budget};
 use crate::view::emit;
@@ -24,40 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row, Statement};
-
-/// Every view: one file plus one line here adds one. The first one proves that the server serves.
-pub(super) static ALL: [&View; 22] = [
-    &server::VIEW,
-    &standby::VIEW,
-    &standbys::VIEW,
-    &activity::VIEW,
-    &database::VIEW,
-    &blocking::VIEW,
-    &index_blocks::VIEW,
-    &size::VIEW,
-    &slots::VIEW,
-    &archiver::VIEW,
-    &encryption::VIEW,
-    &wraparound::VIEW,
-    &accounts::VIEW,
-    &grants::VIEW,
-    &access_rules::VIEW,
-    &audit::VIEW,
-    &indexes::VIEW,
-    &tables::VIEW,
-    &sequences::VIEW,
-    &parameters::VIEW,
-    &logs::VIEW,
-    &statements::VIEW,
-];
-
-/// Views that a server has, or lets the account read, only when somebody set it up for them. Whether it does is a reading of its own,
-/// not a complaint.
-static OPTIONAL: [&View; 2] = [&statements::VIEW, &access_rules::VIEW];
-
-/// What is asked instead where the server lacks a column of a view: by what it can, never by its version, which forks make up.
-static OLDER: [(&View, &str); 1] = [(&blocking::VIEW, blocking::SQL_BEFORE_14)];
+use tokio_postgres::{Error, Row, Statement};
 
 static AVAILABLE: Metric = gauge(
     "wardround_pg_view_available",
@@ -96,6 +61,8 @@ struct Inspection {
     interval: Duration,
     /// Accounts that are meant to have their rights, the agent's own among them.
     allowed: Vec<String>,
+    /// When accounts were seen, where somebody remembers it.
+    logins: Option<Logins>,
 }
 
 /// A connection and what was prepared and read over it.
@@ -125,6 +92,7 @@ impl PostgresProbe {
                 interval: settings.inspection_interval.get(),
                 allowed: [&settings.allowed_accounts[..], std::slice::from_ref(&settings.user)]
                     .concat(),
+                logins: None,
             },
             allows_superuser: settings.allow_superuser,
             clock,
@@ -133,6 +101,13 @@ impl PostgresProbe {
             answered: false,
             refused: None,
         }
+    }
+
+    /// Lets the probe remember when accounts were seen.
+    #[must_use]
+    pub fn remembering(mut self, logins: Logins) -> Self {
+        self.inspection.logins = Some(logins);
+        self
     }
 
     async fn round(&mut self, sink: &mut Sink) -> Outcome {
@@ -151,9 +126,13 @@ impl PostgresProbe {
             match session.read_each_round(sink).await {
                 Ok(mut complaints) => {
                     self.up();
+                    let pacing = (self.clock.as_ref(), budget(self.timeout));
                     let alive = session
-                        .read_paced(&self.inspection, self.pacing(), sink, &mut complaints)
+                        .read_paced(&mut self.inspection, pacing, sink, &mut complaints)
                         .await;
+                    if let Some(book) = &self.inspection.logins {
+                        book.put(&logins::IDLE, sink);
+                    }
                     if let Some(end) = session.connection.certificate_end {
                         let remaining = end.as_secs_f64() - self.clock.wall().as_secs_f64();
                         sink.put(&CERTIFICATE, &[], remaining);
@@ -198,10 +177,6 @@ impl PostgresProbe {
             }
         }
         Ok(session)
-    }
-
-    fn pacing(&self) -> (&dyn Clock, Duration) {
-        (self.clock.as_ref(), budget(self.timeout))
     }
 
     fn up(&mut self) {
@@ -259,7 +234,7 @@ impl Session {
     /// session is still good.
     async fn read_paced(
         &mut self,
-        inspection: &Inspection,
+        inspection: &mut Inspection,
         (clock, budget): (&dyn Clock, Duration),
         sink: &mut Sink,
         complaints: &mut Vec<ProbeError>,
@@ -276,7 +251,12 @@ impl Session {
                 let parameters: &[&(dyn ToSql + Sync)] =
                     if statement.params().is_empty() { &[] } else { &[&inspection.allowed] };
                 match client.query(&*statement, parameters).await {
-                    Ok(rows) => paced.keep(rows, now),
+                    Ok(rows) => {
+                        if std::ptr::eq(paced.view, &logins::VIEW) {
+                            complaints.extend(inspection.remember(&rows).err());
+                        }
+                        paced.keep(rows, now);
+                    }
                     // Whether the account may read it shows only when it does.
                     Err(error)
                         if is_optional(paced.view)
@@ -298,6 +278,16 @@ impl Session {
     }
 }
 
+impl Inspection {
+    /// Enters what a look says of accounts. A column of another type is complained about where it is sampled.
+    fn remember(&mut self, rows: &[Row]) -> Result<(), ProbeError> {
+        match (&mut self.logins, logins::looks(rows)) {
+            (Some(book), Ok(Some((now, looks)))) => book.look(now, looks),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// An agent that could change everything is a danger to what it watches.
 async fn refuse_superuser(connection: &Connection) -> Result<(), ConnectError> {
     let name = server::VIEW.name;
@@ -311,24 +301,6 @@ async fn refuse_superuser(connection: &Connection) -> Result<(), ConnectError> {
         Ok(_) => Ok(()),
         Err(error) => Err(ConnectError::Refused(Reason::of(&error), complaint(name, &error))),
     }
-}
-
-/// Prepares a view's statement, or the one for older servers; answers which.
-pub(super) async fn prepare(client: &Client, view: &View) -> Result<(Statement, bool), Error> {
-    match (client.prepare(view.sql).await, older(view)) {
-        (Err(error), Some(sql)) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => {
-            Ok((client.prepare(sql).await?, true))
-        }
-        (answer, _) => Ok((answer?, false)),
-    }
-}
-
-fn older(view: &View) -> Option<&'static str> {
-    OLDER.iter().find(|(known, _)| std::ptr::eq(*known, view)).map(|(_, sql)| *sql)
-}
-
-pub(super) fn is_optional(view: &View) -> bool {
-    OPTIONAL.iter().any(|optional| std::ptr::eq(*optional, view))
 }
 
 /// The metrics of all views, put together once per process.

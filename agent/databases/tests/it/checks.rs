@@ -244,7 +244,9 @@ async fn log_files_are_judged_by_their_days() {
     let mut watch = Watch::instance(&server, INSPECT);
     watch.sampled().await;
     watch.expect(&[("wardround_pg_log_collector", 0.0)]);
-    assert_eq!(watch.value("wardround_pg_log_oldest_age_seconds"), None);
+    for unknown in ["wardround_pg_log_oldest_age_seconds", "wardround_pg_log_missing_days"] {
+        assert_eq!(watch.value(unknown), None, "{unknown}");
+    }
     server
         .restart_with("logging_collector = on\nlog_directory = 'log'\nlog_filename = 'now.log'\n");
     let day = 86_400.0;

@@ -37,6 +37,7 @@ async fn healthy_primary() {
         ("wardround_pg_blocked_wait_seconds_max", 0.0),
         ("wardround_pg_idle_transactions", 0.0),
         ("wardround_pg_long_transactions", 0.0),
+        ("wardround_pg_transaction_age_seconds_max", 0.0),
         ("pg_stat_activity_count{datname=\"postgres\",state=\"active\"}", 1.0),
         ("pg_stat_activity_count{datname=\"postgres\",state=\"idle in transaction\"}", 0.0),
     ]);
@@ -338,6 +339,7 @@ async fn idle_and_long_transactions() {
     let age =
         "pg_stat_activity_max_tx_duration{datname=\"postgres\",state=\"idle in transaction\"}";
     assert!(watch.value(age).unwrap() > 10.0);
+    assert!(watch.value("wardround_pg_transaction_age_seconds_max").unwrap() > 10.0);
     running.abort();
 }
 

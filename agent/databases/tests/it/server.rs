@@ -109,7 +109,29 @@ impl Server {
     /// Starts the server and waits until it takes connections.
     pub(crate) fn start(&self) {
         let log = self.base.join("boot.log").display().to_string();
-        run(&[&tool("pg_ctl"), "-D", &self.data(), "-w", "-t", "60", "-l", &log, "start"]);
+        let clock = format!("FAKETIME_TIMESTAMP_FILE={}", self.clock().display());
+        let preload = format!("LD_PRELOAD={FAKETIME}");
+        // What waits is not shifted.
+        let shifted = ["env", &preload, &clock, "FAKETIME_CACHE_DURATION=1", "DONT_FAKE_MONOTONIC=1"];
+        let (pg_ctl, data) = (tool("pg_ctl"), self.data());
+        let start = [&*pg_ctl, "-D", &data, "-w", "-t", "60", "-l", &log, "start"];
+        let words: Vec<&str> =
+            shifted.into_iter().filter(|_| self.clock().exists()).chain(start).collect();
+        run(&words);
+    }
+
+    /// Sets the server's clock off by this much, such as `+420`, within a second. It is restarted where it was started without.
+    pub(crate) fn shift_clock(&self, offset: &str) {
+        let is_first = !self.clock().exists();
+        fs::write(self.clock(), offset).expect("write the clock's offset");
+        if is_first {
+            run(&[&tool("pg_ctl"), "-D", &self.data(), "-w", "-m", "fast", "stop"]);
+            self.start();
+        }
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.base.join("clock")
     }
 
     /// Lets statistics count since another time: `-40d` for forty days ago. The server is restarted.

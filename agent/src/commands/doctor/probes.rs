@@ -19,7 +19,7 @@ pub(super) async fn check(config: &Config, checks: &mut Vec<Check>) {
         let outcome = planned.probe.read(&mut sink);
         checks.push(judge(format!("probe {name}"), &outcome, &sink));
     }
-    for mut planned in plan::network_probes(config, &clock) {
+    for mut planned in plan::network_probes(config, &clock, false) {
         let name = format!("{} {}", planned.probe.spec().name, planned.probe.instance());
         let mut sink = Sink::default();
         sink.begin();

@@ -68,10 +68,10 @@ const FAULTS: [Fault; 8] = [
         name: "blocked",
         batches: &[
             &["breach session.blocked instance=db1:5432 value=301"],
-            &["breach session.long_transaction instance=db1:5432 value=700"],
+            &["breach session.idle_transaction instance=db1:5432 value=700"],
         ],
         want: ("session.blocked", 3, "3.1"),
-        links: &["session.long_transaction"],
+        links: &["session.idle_transaction"],
         others: &[],
     },
     Fault {

@@ -24,7 +24,7 @@ const ROWS: [Row; 23] = [
     ),
     ("session.blocked", "3.1", Tier::Incident, Level::Three, &[]),
     (
-        "session.long_transaction",
+        "session.idle_transaction",
         "3.1",
         Tier::Incident,
         Level::Three,

@@ -23,7 +23,7 @@ const CHECKS: [&str; 20] = [
     "storage.free_space host=db1 device=/dev/loop7 mountpoint=/data",
     "storage.io_wait host=db1 device=loop7",
     "session.blocked instance=db1:5432",
-    "session.long_transaction instance=db1:5432",
+    "session.idle_transaction instance=db1:5432",
     "os.cpu_busy host=db1",
     "os.long_high_load host=db1",
     "os.zombies host=db1",

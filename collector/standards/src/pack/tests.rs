@@ -61,7 +61,7 @@ fn the_fixed_ids_exist() {
         ("peer.reachable", Predicate, 3),
         ("session.blocked", Incident, 3),
         ("session.connections", Incident, 3),
-        ("session.long_transaction", Incident, 3),
+        ("session.idle_transaction", Incident, 3),
         ("time.clock_skew", Incident, 3),
         ("time.clock_step", Deviation, 3),
         ("storage.free_space", Incident, 3),
