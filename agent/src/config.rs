@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) probe: BTreeMap<String, ProbeKeys>,
     /// What the disk keeps while the collector cannot be reached.
     pub(crate) spool: Spool,
+    /// List of advisories that versions of databases are compared with (`docs/advisories.md`). Default: none.
+    pub(crate) advisory_file: Option<PathBuf>,
     /// Database instances to watch: `[[postgres]]`.
     pub(crate) postgres: Vec<PostgresInstance>,
     /// Instances of MySQL and MariaDB to watch: `[[mysql]]`.

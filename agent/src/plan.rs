@@ -2,7 +2,9 @@
 
 use crate::config::{Config, ProbeKeys};
 use crate::contracted;
-use agent_databases::{CoreServiceProbe, Logins, MysqlProbe, PostgresFilesProbe, PostgresProbe};
+use agent_databases::{
+    Advised, Advisories, CoreServiceProbe, Logins, MysqlProbe, PostgresFilesProbe, PostgresProbe,
+};
 use agent_fabric::{FabricProbe, FabricSettings};
 use agent_inputs::{CephClusterProbe, CephDaemonsProbe, DocumentProbe, ScrapeProbe};
 use agent_peers::PeerProbe;
@@ -10,6 +12,7 @@ use agent_probe::{AsyncProbe, HostRoot, Probe, ProbeSpec};
 use agent_probes::Context;
 use shared_model::Clock;
 use shared_runtime::config::Span;
+use shared_runtime::telemetry::chain;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,17 +117,29 @@ pub(crate) fn network_probes(
         planned(Box::new(probe), None)
     });
     let contracted = contracted::probes(config, clock).into_iter().map(|p| planned(p, None));
+    let advisories = advisories(config);
+    let databases = databases.chain(mysql).chain(contracted).map(|planned| {
+        let Some(list) = &advisories else { return planned };
+        let advised = Advised::new(planned.probe, Arc::clone(list), Arc::clone(clock));
+        Planned::<Box<dyn AsyncProbe>> { probe: Box::new(advised), ..planned }
+    });
     let services = config.core_service.iter().map(|settings| {
         let probe = CoreServiceProbe::new(settings, Arc::clone(clock));
         planned(Box::new(probe), Some(settings.name.clone()))
     });
-    databases
-        .chain(mysql)
-        .chain(contracted)
-        .chain(services)
-        .chain(inputs(config, clock))
-        .chain(peers(config, clock))
-        .collect()
+    databases.chain(services).chain(inputs(config, clock)).chain(peers(config, clock)).collect()
+}
+
+/// What versions are compared with. A list that cannot be read is told, and nothing is said of versions.
+fn advisories(config: &Config) -> Option<Arc<Advisories>> {
+    match Advisories::load(config.advisory_file.as_deref()?) {
+        Ok(list) => Some(Arc::new(list)),
+        Err(error) => {
+            let error = chain(&error);
+            tracing::warn!(error, "versions are not judged: mend advisory_file and restart the agent");
+            None
+        }
+    }
 }
 
 /// The other nodes of the appliance.

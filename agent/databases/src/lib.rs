@@ -4,6 +4,7 @@
 //! with server-side timeouts, and never selects a statement's text. No error carries what a server wrote in words, since
 //! such words may hold a literal; the SQLSTATE is enough.
 
+mod advisories;
 mod availability;
 mod blocking_graph;
 mod core_service;
@@ -23,6 +24,7 @@ mod refusal;
 pub mod sqlserver;
 mod view;
 
+pub use advisories::{Advised, Advisories, AdvisoriesError};
 pub use core_service::{CoreService, CoreServiceProbe, ServiceEngine};
 pub use discovery::{Engine, Found, discover};
 pub use endpoint::SslMode;

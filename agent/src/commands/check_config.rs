@@ -1,7 +1,9 @@
 //! `check-config`: whether the configuration is valid, without starting anything.
 
 use crate::config::Config;
-use crate::plan;
+use crate::{contracted, plan};
+use agent_databases::Advisories;
+use anyhow::Context;
 use shared_model::Clock;
 use shared_runtime::SystemClock;
 use std::sync::Arc;
@@ -15,11 +17,25 @@ Exit status: 0 valid, 1 faults: all are on standard error, with the path of each
 
 /// Called with a configuration that is valid; faults are printed by the caller.
 pub(super) fn run(config: &Config) -> anyhow::Result<()> {
+    // A fault in the list keeps no agent from starting, which would be worse than what the list says.
+    config.advisory_file.as_deref().map(Advisories::load).transpose().context("advisory_file")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let host = plan::host_probes(config, None, &clock).len();
-    let (databases, services) = (config.postgres.len(), config.core_service.len());
-    let line = format!(
-        "configuration is valid: probes of the server: {host}, PostgreSQL instances: {databases}, core services: {services}\n"
+    let mut line = format!(
+        "configuration is valid: probes of the server: {}",
+        plan::host_probes(config, None, &clock).len()
     );
+    for (what, count) in [
+        ("PostgreSQL instances", config.postgres.len()),
+        ("MySQL and MariaDB instances", config.mysql.len()),
+        ("Oracle and SQL Server instances", contracted::instances(config).len()),
+        ("core services", config.core_service.len()),
+        ("inputs", config.scrape.len() + config.document.len() + config.ceph.len()),
+        ("peers", config.peer.len()),
+    ] {
+        if count > 0 {
+            line += &format!(", {what}: {count}");
+        }
+    }
+    line.push('\n');
     super::write(line.as_bytes())
 }

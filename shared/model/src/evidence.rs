@@ -21,10 +21,12 @@ pub mod topic {
     pub const ACCESS_RULES: &str = "db.access_rules";
     /// Accounts that nobody has used for long, with the days.
     pub const LOGINS: &str = "db.logins";
+    /// How far a server's version is behind, and what later ones fix.
+    pub const VERSIONS: &str = "db.versions";
 
     /// All of them: one line here and one above adds one.
-    pub const ALL: [&str; 8] =
-        [BLOCKING, ACCOUNTS, INDEXES, PARAMETERS, ARCHIVE, GRANTS, ACCESS_RULES, LOGINS];
+    pub const ALL: [&str; 9] =
+        [BLOCKING, ACCOUNTS, INDEXES, PARAMETERS, ARCHIVE, GRANTS, ACCESS_RULES, LOGINS, VERSIONS];
 }
 
 /// Most lines of one piece of evidence; the last one says how many are left out.

@@ -21,6 +21,7 @@ pub(crate) mod sessions;
 pub(crate) mod space;
 pub(crate) mod standby;
 pub(crate) mod statements;
+pub(crate) mod version;
 
 use crate::availability::Availability;
 use crate::metric::gauge;

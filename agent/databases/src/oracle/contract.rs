@@ -8,7 +8,8 @@ use sqlparser::dialect::OracleDialect;
 
 const SAID: &str = include_str!("../../contract/oracle-19.tsv");
 
-const EXPECTED: [(&str, &[&str], Option<f64>); 22] = [
+const EXPECTED: [(&str, &[&str], Option<f64>); 23] = [
+    ("wardround_db_version_info", &["oracle", "19.21.0.0.0"], Some(1.0)),
     ("wardround_db_connections_used", &[], Some(412.0)),
     ("wardround_db_connections_limit", &[], Some(600.0)),
     ("wardround_db_is_standby", &[], Some(1.0)),

@@ -22,6 +22,7 @@ mod settings;
 mod space;
 mod standby;
 mod statements;
+mod version;
 
 pub use settings::OracleInstance;
 
@@ -33,7 +34,7 @@ use shared_model::Clock;
 use std::sync::{Arc, OnceLock};
 
 /// Every view: one file plus one line here adds one.
-static VIEWS: [&View<Row>; 13] = [
+static VIEWS: [&View<Row>; 14] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW,
@@ -44,6 +45,7 @@ static VIEWS: [&View<Row>; 13] = [
     &statements::VIEW,
     &parameters::VIEW,
     &space::VIEW,
+    &version::VIEW,
     &accounts::VIEW,
     &encryption::VIEW,
     &indexes::VIEW,

@@ -11,13 +11,20 @@ SELECT extract(epoch FROM pg_postmaster_start_time())::float8,
        current_setting('max_connections')::float8,
        current_setting('superuser_reserved_connections')::float8,
        coalesce(current_setting('reserved_connections', true), '0')::float8,
-       current_setting('is_superuser') = 'on'";
+       current_setting('is_superuser') = 'on', version(), current_setting('server_version')";
 
 static START_TIME: Metric = gauge(
     "pg_postmaster_start_time_seconds",
     Unit::Seconds,
     "When the server was started, in seconds since 1970.",
     "pg_postmaster_start_time()",
+);
+
+static VERSION: Metric = gauge(
+    "pg_static",
+    Unit::None,
+    "1; the labels say which version runs.",
+    "current_setting('server_version'), version()",
 );
 
 static MAX_CONNECTIONS: Metric = gauge(
@@ -53,6 +60,7 @@ pub(super) static VIEW: View = View {
     name: "server settings",
     sql: SQL,
     metrics: &[
+        &VERSION,
         &START_TIME,
         &MAX_CONNECTIONS,
         &SUPERUSER_RESERVED,
@@ -67,6 +75,9 @@ fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
     for row in rows {
         let (max, superuser, reserved): (f64, f64, f64) =
             (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        let short: &str = row.try_get(6)?;
+        let short = short.split_once(' ').map_or(short, |(number, _)| number);
+        sink.put(&VERSION, &[("short_version", short), ("version", row.try_get(5)?)], 1.0);
         sink.put(&START_TIME, &[], row.try_get(0)?);
         sink.put(&MAX_CONNECTIONS, &[], max);
         sink.put(&SUPERUSER_RESERVED, &[], superuser);

@@ -8,7 +8,8 @@ use sqlparser::dialect::MsSqlDialect;
 
 const SAID: &str = include_str!("../../contract/sqlserver-2019.tsv");
 
-const EXPECTED: [(&str, &[&str], Option<f64>); 22] = [
+const EXPECTED: [(&str, &[&str], Option<f64>); 23] = [
+    ("wardround_db_version_info", &["sqlserver", "15.0.4316.3"], Some(1.0)),
     ("wardround_db_connections_used", &[], Some(412.0)),
     ("wardround_db_connections_limit", &[], Some(32_767.0)),
     ("wardround_db_is_standby", &[], Some(1.0)),

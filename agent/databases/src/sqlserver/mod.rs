@@ -18,6 +18,7 @@ mod settings;
 mod space;
 mod standby;
 mod statements;
+mod version;
 
 pub use settings::SqlServerInstance;
 
@@ -29,7 +30,7 @@ use shared_model::Clock;
 use std::sync::{Arc, OnceLock};
 
 /// Every view: one file plus one line here adds one.
-static VIEWS: [&View<Row>; 12] = [
+static VIEWS: [&View<Row>; 13] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW,
@@ -40,6 +41,7 @@ static VIEWS: [&View<Row>; 12] = [
     &statements::VIEW,
     &parameters::VIEW,
     &space::VIEW,
+    &version::VIEW,
     &accounts::VIEW,
     &encryption::VIEW,
 ];

@@ -13,4 +13,5 @@ mod mariadb_server;
 mod postgres;
 #[allow(dead_code, reason = "the tests of whole daemons use the rest")]
 mod server;
+mod versions;
 mod watch;
