@@ -10,3 +10,7 @@ CREATE TABLE contract.pg_database AS
 ALTER TABLE contract.pg_database DROP COLUMN daticulocale;
 CREATE TABLE contract.pg_stat_bgwriter AS
   SELECT buffers_clean, maxwritten_clean, buffers_alloc, stats_reset FROM pg_catalog.pg_stat_bgwriter;
+CREATE TABLE contract.pg_stat_checkpointer AS
+  SELECT checkpoints_timed AS num_timed, checkpoints_req AS num_requested, 0::bigint AS restartpoints_timed, 0::bigint AS restartpoints_req,
+         0::bigint AS restartpoints_done, checkpoint_write_time AS write_time, checkpoint_sync_time AS sync_time,
+         buffers_checkpoint AS buffers_written, stats_reset FROM pg_catalog.pg_stat_bgwriter;

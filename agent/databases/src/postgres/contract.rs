@@ -17,7 +17,7 @@ const VERSIONS: [(&str, &str, &[&str]); 4] = [
     ("13", include_str!("../../contract/postgresql-13.sql"), &["pg_blocking_pids", "logins"]),
     ("14", include_str!("../../contract/postgresql-14.sql"), &["logins"]),
     ("16", include_str!("../../contract/postgresql-16.sql"), &["logins"]),
-    ("17", include_str!("../../contract/postgresql-17.sql"), &["logins"]),
+    ("17", include_str!("../../contract/postgresql-17.sql"), &["pg_stat_bgwriter", "logins"]),
 ];
 
 /// Scenario: the catalogs of versions 13, 14, 16 and 17 in place of those of 15. Guarantees: every view that is not optional can be

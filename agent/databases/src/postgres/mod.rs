@@ -9,6 +9,7 @@ mod archiver;
 mod audit;
 mod availability;
 mod blocking;
+mod checkpoints;
 mod connection;
 #[cfg(test)]
 mod contract;

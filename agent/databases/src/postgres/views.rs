@@ -2,7 +2,7 @@
 
 use super::view::View;
 use super::{
-    access_rules, accounts, activity, archiver, audit, blocking, database, encryption, grants,
+    access_rules, accounts, activity, archiver, audit, blocking, checkpoints, database, encryption, grants,
     index_blocks, indexes, logins, logs, parameters, sequences, server, size, slots, standby, standbys,
     statements, tables, wraparound,
 };
@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Statement};
 
 /// Every view: one file plus one line here adds one. The first one proves that the server serves.
-pub(super) static ALL: [&View; 23] = [
+pub(super) static ALL: [&View; 24] = [
     &server::VIEW,
     &standby::VIEW,
     &standbys::VIEW,
@@ -21,6 +21,7 @@ pub(super) static ALL: [&View; 23] = [
     &size::VIEW,
     &slots::VIEW,
     &archiver::VIEW,
+    &checkpoints::VIEW,
     &encryption::VIEW,
     &wraparound::VIEW,
     &accounts::VIEW,
@@ -41,12 +42,15 @@ pub(super) static ALL: [&View; 23] = [
 pub(super) static OPTIONAL: [&View; 2] = [&statements::VIEW, &access_rules::VIEW];
 
 /// What is asked instead where the server lacks a column or a function of a view: by what it can, never by its version, which forks make up.
-static OLDER: [(&View, &str); 2] =
-    [(&blocking::VIEW, blocking::SQL_BEFORE_14), (&logins::VIEW, logins::SQL_WITHOUT_STATEMENTS)];
+static OTHERWISE: [(&View, &str); 3] = [
+    (&blocking::VIEW, blocking::SQL_BEFORE_14),
+    (&checkpoints::VIEW, checkpoints::SQL_SINCE_17),
+    (&logins::VIEW, logins::SQL_WITHOUT_STATEMENTS),
+];
 
-/// Prepares a view's statement, or the one for older servers; answers which.
+/// Prepares a view's statement, or the one for other servers; answers whether it was that.
 pub(super) async fn prepare(client: &Client, view: &View) -> Result<(Statement, bool), Error> {
-    match (client.prepare(view.sql).await, older(view)) {
+    match (client.prepare(view.sql).await, otherwise(view)) {
         (Err(error), Some(sql)) if lacks_something(&error) => Ok((client.prepare(sql).await?, true)),
         (answer, _) => Ok((answer?, false)),
     }
@@ -57,8 +61,8 @@ fn lacks_something(error: &Error) -> bool {
     code == Some(&SqlState::UNDEFINED_COLUMN) || code == Some(&SqlState::UNDEFINED_FUNCTION)
 }
 
-fn older(view: &View) -> Option<&'static str> {
-    OLDER.iter().find(|(known, _)| std::ptr::eq(*known, view)).map(|(_, sql)| *sql)
+fn otherwise(view: &View) -> Option<&'static str> {
+    OTHERWISE.iter().find(|(known, _)| std::ptr::eq(*known, view)).map(|(_, sql)| *sql)
 }
 
 pub(super) fn is_optional(view: &View) -> bool {
