@@ -3,7 +3,8 @@
 use crate::config::{Config, ProbeKeys};
 use crate::contracted;
 use agent_databases::{
-    Advised, Advisories, CoreServiceProbe, Logins, MysqlProbe, PostgresFilesProbe, PostgresProbe,
+    Advised, Advisories, CoreServiceProbe, Logins, MysqlFilesProbe, MysqlProbe, PostgresFilesProbe,
+    PostgresProbe,
 };
 use agent_fabric::{FabricProbe, FabricSettings};
 use agent_inputs::{CephClusterProbe, CephDaemonsProbe, DocumentProbe, ScrapeProbe};
@@ -62,15 +63,23 @@ pub(crate) fn host_probes(
             probe,
         })
     });
-    planned.chain(database_files(config).filter(|_| root.is_none())).collect()
+    planned.chain(database_files(config, clock).filter(|_| root.is_none())).collect()
 }
 
 /// Logs and archives of the databases of this node.
-fn database_files(config: &Config) -> impl Iterator<Item = Planned<Box<dyn Probe>>> {
-    config.postgres.iter().filter_map(PostgresFilesProbe::new).map(|probe| {
+fn database_files(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> impl Iterator<Item = Planned<Box<dyn Probe>>> {
+    let postgres = config.postgres.iter().filter_map(|settings| -> Option<Box<dyn Probe>> {
+        Some(Box::new(PostgresFilesProbe::new(settings, Arc::clone(clock))?))
+    });
+    let mysql = config.mysql.iter().filter_map(|settings| -> Option<Box<dyn Probe>> {
+        Some(Box::new(MysqlFilesProbe::new(settings)?))
+    });
+    postgres.chain(mysql).map(|probe| {
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();
         let labels = vec![("probe", name.into()), ("target", probe.instance().to_owned())];
-        let probe: Box<dyn Probe> = Box::new(probe);
         Planned { probe, interval: default_interval, timeout: default_timeout, labels }
     })
 }

@@ -12,6 +12,7 @@ mod discovery;
 mod endpoint;
 #[cfg(any(feature = "oracle", feature = "sqlserver"))]
 mod facts;
+mod log;
 mod logins;
 mod metric;
 pub mod mysql;
@@ -29,7 +30,7 @@ pub use core_service::{CoreService, CoreServiceProbe, ServiceEngine};
 pub use discovery::{Engine, Found, discover};
 pub use endpoint::SslMode;
 pub use logins::Logins;
-pub use mysql::{MysqlInstance, MysqlProbe};
+pub use mysql::{MysqlFilesProbe, MysqlInstance, MysqlProbe};
 #[cfg(feature = "oracle")]
 pub use oracle::OracleInstance;
 pub use postgres::{PostgresFilesProbe, PostgresInstance, PostgresProbe};

@@ -11,6 +11,7 @@ mod certificate;
 mod contract;
 mod deadlocks;
 mod encryption;
+mod files;
 mod indexes;
 mod logins;
 mod parameters;
@@ -26,6 +27,7 @@ mod settings;
 mod statements;
 mod status;
 
+pub use files::MysqlFilesProbe;
 pub use probe::MysqlProbe;
 pub(crate) use question::MysqlQuestion;
 pub use settings::MysqlInstance;

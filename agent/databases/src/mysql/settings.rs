@@ -42,6 +42,10 @@ pub struct MysqlInstance {
     /// Accounts that are meant to have the rights they have, as `user` or `user@host`. Default `["root@localhost"]`.
     #[serde(default = "default_allowed_accounts")]
     pub allowed_accounts: Vec<String>,
+    /// The server's error log, when it runs on this node: entries are counted by class, refused logins among them. Default: not read.
+    pub error_log: Option<PathBuf>,
+    /// The file that its audit writes, when this node sees it: when it was written to. Default: not read.
+    pub audit_file: Option<PathBuf>,
 }
 
 impl MysqlInstance {
@@ -54,6 +58,11 @@ impl MysqlInstance {
     pub fn check(&self, path: &str, errors: &mut ConfigErrors) {
         check_endpoint(&self.endpoint(), path, errors);
         check_pace(self.interval, self.timeout, path, errors);
+        for (key, file) in [("error_log", &self.error_log), ("audit_file", &self.audit_file)] {
+            if file.as_ref().is_some_and(|file| !file.is_absolute()) {
+                errors.add(format!("{path}.{key}"), "write a path that begins with /");
+            }
+        }
         check_inspection(self.inspection_interval, &self.allowed_accounts, path, errors);
     }
 
@@ -104,6 +113,7 @@ mod tests {
             ("port = 0", &["mysql[0].port"]),
             ("sslmode = \"verify-full\"", &["mysql[0].ca_file"]),
             ("interval = \"99ms\"\ntimeout = \"31s\"", &["mysql[0].interval", "mysql[0].timeout"]),
+            ("error_log = \"error.log\"", &["mysql[0].error_log"]),
             ("inspection_interval = \"2d\"", &["mysql[0].inspection_interval"]),
         ] {
             let instance: MysqlInstance = toml::from_str(text).unwrap();

@@ -9,6 +9,7 @@
 
 mod checks;
 mod mariadb;
+mod mariadb_files;
 mod mariadb_server;
 mod postgres;
 #[allow(dead_code, reason = "the tests of whole daemons use the rest")]

@@ -178,6 +178,11 @@ impl MariaDb {
         )
     }
 
+    /// What the server writes about itself.
+    pub(crate) fn error_log(&self) -> PathBuf {
+        self.base.join("error.log")
+    }
+
     /// A file of the server's data.
     pub(crate) fn data(&self, name: &str) -> PathBuf {
         self.base.join("data").join(name)

@@ -1,5 +1,7 @@
 //! One entry of a server's log: how bad it is and of what kind. Nothing else of it leaves this file: words of a log hold literals.
 
+use crate::log::Class;
+
 /// How bad an entry is: the label `severity`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Severity {
@@ -32,88 +34,37 @@ impl Severity {
     }
 }
 
-/// Of what kind an entry is: the label `class`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Class {
-    /// A login that was refused.
-    Authentication,
-    /// The disk is full.
-    DiskFull,
-    /// Too many connections, out of memory and the like.
-    Resources,
-    /// Data that is not what it was.
-    Corruption,
-    /// The server's own error, or one of reading and writing.
-    Internal,
-    /// Two transactions that waited for each other.
-    Deadlock,
-    /// Shut down, cancelled, not ready yet.
-    Intervention,
-    /// What the application asked for was wrong.
-    Statement,
-    /// Anything else, and what an unstructured log does not say.
-    Other,
+/// By SQLSTATE (PostgreSQL, appendix A).
+fn of_sqlstate(code: &str) -> Class {
+    match code {
+        "53100" => Class::DiskFull,
+        "XX001" | "XX002" => Class::Corruption,
+        "40P01" => Class::Deadlock,
+        _ => match code.get(..2).unwrap_or_default() {
+            "28" => Class::Authentication,
+            "53" => Class::Resources,
+            "XX" | "58" => Class::Internal,
+            "57" => Class::Intervention,
+            "21" | "22" | "23" | "25" | "40" | "42" | "44" => Class::Statement,
+            _ => Class::Other,
+        },
+    }
 }
 
-impl Class {
-    pub(super) const ALL: [Self; 9] = [
-        Self::Authentication,
-        Self::DiskFull,
-        Self::Resources,
-        Self::Corruption,
-        Self::Internal,
-        Self::Deadlock,
-        Self::Intervention,
-        Self::Statement,
-        Self::Other,
-    ];
-
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Authentication => "authentication",
-            Self::DiskFull => "disk_full",
-            Self::Resources => "resources",
-            Self::Corruption => "corruption",
-            Self::Internal => "internal",
-            Self::Deadlock => "deadlock",
-            Self::Intervention => "intervention",
-            Self::Statement => "statement",
-            Self::Other => "other",
-        }
-    }
-
-    /// By SQLSTATE (PostgreSQL, appendix A).
-    fn of_sqlstate(code: &str) -> Self {
-        match code {
-            "53100" => Self::DiskFull,
-            "XX001" | "XX002" => Self::Corruption,
-            "40P01" => Self::Deadlock,
-            _ => match code.get(..2).unwrap_or_default() {
-                "28" => Self::Authentication,
-                "53" => Self::Resources,
-                "XX" | "58" => Self::Internal,
-                "57" => Self::Intervention,
-                "21" | "22" | "23" | "25" | "40" | "42" | "44" => Self::Statement,
-                _ => Self::Other,
-            },
-        }
-    }
-
-    /// By the words of a log without SQLSTATE, in English and Chinese: those alone that a rule speaks of.
-    fn of_words(text: &str) -> Self {
-        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        if has(&["authentication failed for user", "pg_hba.conf", "认证失败"]) {
-            Self::Authentication
-        } else if has(&["No space left on device", "设备上没有空间"]) {
-            Self::DiskFull
-        } else if has(&["invalid page in block", "块中的无效页", "checksum verification failed"])
-        {
-            Self::Corruption
-        } else if has(&["deadlock detected", "检测到死锁"]) {
-            Self::Deadlock
-        } else {
-            Self::Other
-        }
+/// By the words of a log without SQLSTATE, in English and Chinese: those alone that a rule speaks of.
+fn of_words(text: &str) -> Class {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&["authentication failed for user", "pg_hba.conf", "认证失败"]) {
+        Class::Authentication
+    } else if has(&["No space left on device", "设备上没有空间"]) {
+        Class::DiskFull
+    } else if has(&["invalid page in block", "块中的无效页", "checksum verification failed"])
+    {
+        Class::Corruption
+    } else if has(&["deadlock detected", "检测到死锁"]) {
+        Class::Deadlock
+    } else {
+        Class::Other
     }
 }
 
@@ -148,14 +99,14 @@ pub(super) fn classify(format: Format, line: &str) -> Option<(Severity, Class)> 
             let mut columns = csv_columns(line).skip(11);
             let (severity, code) = (columns.next()?, columns.next()?);
             is_sqlstate(code).then_some(())?;
-            Some((Severity::of(severity)?, Class::of_sqlstate(code)))
+            Some((Severity::of(severity)?, of_sqlstate(code)))
         }
         Format::Json => {
             // A quote inside a value is escaped, so these cannot be part of one.
             let value = |key: &str| line.split_once(key)?.1.split_once('"').map(|(value, _)| value);
             let severity = Severity::of(value("\"error_severity\":\"")?)?;
             let code = value("\"state_code\":\"").filter(|code| is_sqlstate(code));
-            Some((severity, code.map_or(Class::Other, Class::of_sqlstate)))
+            Some((severity, code.map_or(Class::Other, of_sqlstate)))
         }
         Format::Text => {
             let words = [
@@ -172,8 +123,18 @@ pub(super) fn classify(format: Format, line: &str) -> Option<(Severity, Class)> 
             let found =
                 words.iter().filter_map(|(word, severity)| Some((line.find(word)?, *severity)));
             let (_, severity) = found.min_by_key(|(at, _)| *at)?;
-            Some((severity, Class::of_words(line)))
+            Some((severity, of_words(line)))
         }
+    }
+}
+
+/// Whether a line is an entry of pgaudit's.
+pub(super) fn is_audit(format: Format, line: &str) -> bool {
+    match format {
+        // Column 14 is the message.
+        Format::Csv => csv_columns(line).nth(13).is_some_and(|text| text.starts_with("AUDIT: ")),
+        Format::Json => line.contains("\"message\":\"AUDIT: "),
+        Format::Text => line.contains(":  AUDIT: "),
     }
 }
 
@@ -254,6 +215,23 @@ mod tests {
         }
     }
 
+    /// Scenario: entries of pgaudit's in each format, and others that quote one. Guarantees: told apart where the format allows it.
+    #[test]
+    fn audits_are_told_apart() {
+        let csv = |text: &str| format!("t,u,d,1,\"h\",s,1,\"tag\",t,v,0,LOG,00000,\"{text}\",,,");
+        for (format, line, expected) in [
+            (Format::Csv, csv("AUDIT: SESSION,1,1,DDL,CREATE TABLE"), true),
+            (Format::Csv, csv("said AUDIT: SESSION"), false),
+            (Format::Json, "{\"message\":\"AUDIT: SESSION,1\"}".to_owned(), true),
+            (Format::Json, "{\"message\":\"a \\\"message\\\":\\\"AUDIT: \"}".to_owned(), false),
+            (Format::Text, "2026-11-27 [1] LOG:  AUDIT: SESSION,1,1".to_owned(), true),
+            (Format::Text, "2026-11-27 [1] LOG:  statement: AUDIT: ".to_owned(), false),
+            (Format::Csv, String::new(), false),
+        ] {
+            assert_eq!(is_audit(format, &line), expected, "{line}");
+        }
+    }
+
     /// Scenario: one code of each class and nonsense. Guarantees: told apart.
     #[test]
     fn codes_have_classes() {
@@ -270,7 +248,7 @@ mod tests {
             ("00000", Class::Other),
             ("", Class::Other),
         ] {
-            assert_eq!(Class::of_sqlstate(code), class, "{code}");
+            assert_eq!(of_sqlstate(code), class, "{code}");
         }
     }
 }

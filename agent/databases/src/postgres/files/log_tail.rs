@@ -1,19 +1,13 @@
 //! What was added to the files of a log folder since the last look.
 
 use super::log_entry::Format;
+use crate::log::{ROUND_BYTES, read_lines};
 use agent_probe::ProbeError;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-/// The most that is read in a round; what is more has the next ones, so that a log that explodes does not fill memory.
-const ROUND_BYTES: usize = 1 << 20;
-
-/// Longer lines are cut: what matters stands at their beginning.
-const LINE_BYTES: usize = 64 << 10;
 
 /// Files of several formats that hold the same entries are written to within this of each other.
 const SAME_TIME: Duration = Duration::from_secs(60);
@@ -103,43 +97,10 @@ fn list(folder: &Path) -> io::Result<Vec<LogFile>> {
     Ok(files)
 }
 
-/// Gives every whole line from `offset` on, and says how many bytes they took. A line that is longer than what is read at once is
-/// given as far as it goes.
-fn read_lines(
-    path: &Path,
-    offset: u64,
-    budget: usize,
-    mut take: impl FnMut(&str),
-) -> io::Result<usize> {
-    let file = File::open(path)?;
-    let mut buffer = vec![0; budget];
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    buffer.truncate(filled);
-    let whole = match buffer.iter().rposition(|byte| *byte == b'\n') {
-        Some(end) => end + 1,
-        None if filled == budget => filled,
-        None => return Ok(0),
-    };
-    for line in buffer.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n') {
-        let line = line.get(..LINE_BYTES).unwrap_or(line);
-        if !line.is_empty() {
-            take(&String::from_utf8_lossy(line));
-        }
-    }
-    Ok(whole)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::io::Write;
 
     fn lines(tail: &mut LogTail) -> Vec<String> {

@@ -3,12 +3,15 @@
 
 use super::super::settings::PostgresInstance;
 use super::archive::{self, Archive};
-use super::log_entry::{Class, Severity, classify};
+use super::log_entry::{Severity, classify, is_audit};
 use super::log_tail::LogTail;
+use crate::log::Class;
 use crate::metric::{counter, gauge};
 use agent_probe::{Lane, Outcome, Probe, ProbeSpec, Sink};
-use shared_model::{Metric, Unit, topic};
+use shared_model::{BootTime, Clock, Metric, Unit, topic};
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 static ENTRIES: Metric = counter(
@@ -36,26 +39,35 @@ static MISSING: Metric = gauge(
     "files of archive_directory",
 );
 
-static METRICS: [&Metric; 4] = [&ENTRIES, &ERRORS, &SEGMENTS, &MISSING];
+static AUDIT_AGE: Metric = gauge(
+    "wardround_pg_audit_age_seconds",
+    Unit::Seconds,
+    "Time since pgaudit wrote an entry, or since the agent was started.",
+    "files of log_directory: entries that begin with AUDIT",
+);
+
+static METRICS: [&Metric; 5] = [&ENTRIES, &ERRORS, &AUDIT_AGE, &SEGMENTS, &MISSING];
 
 /// Rounds between two looks at the archive, whose folder may be large and far away.
 const ARCHIVE_ROUNDS: u32 = 15;
 
 /// Reads the log and the archive of one PostgreSQL instance.
-#[derive(Debug)]
 pub struct PostgresFilesProbe {
     instance: String,
+    clock: Arc<dyn Clock>,
     log: Option<LogTail>,
     archive: Option<PathBuf>,
     /// What the archive held at the last look, and how many rounds ago that was.
     archived: Option<(Archive, u32)>,
     entries: [u64; Severity::ALL.len()],
     errors: [u64; Class::ALL.len()],
+    /// When an entry of the audit was seen last, or the probe was made.
+    audited: BootTime,
 }
 
 impl PostgresFilesProbe {
     /// A probe of the folders that the configuration names; `None` when it names none.
-    pub fn new(settings: &PostgresInstance) -> Option<Self> {
+    pub fn new(settings: &PostgresInstance, clock: Arc<dyn Clock>) -> Option<Self> {
         let (log, archive) = (settings.log_directory.clone(), settings.archive_directory.clone());
         (log.is_some() || archive.is_some()).then(|| Self {
             instance: settings.instance(),
@@ -64,6 +76,8 @@ impl PostgresFilesProbe {
             archived: None,
             entries: [0; Severity::ALL.len()],
             errors: [0; Class::ALL.len()],
+            audited: clock.boot(),
+            clock,
         })
     }
 }
@@ -89,9 +103,12 @@ impl Probe for PostgresFilesProbe {
 
     fn read(&mut self, sink: &mut Sink) -> Outcome {
         let mut complaints = Vec::new();
-        let Self { log, entries, errors, .. } = self;
+        let Self { log, entries, errors, audited, clock, .. } = self;
         if let Some(log) = log {
             let read = log.read(|format, line| {
+                if is_audit(format, line) {
+                    *audited = clock.boot();
+                }
                 let Some((severity, class)) = classify(format, line) else {
                     return;
                 };
@@ -132,11 +149,20 @@ impl Probe for PostgresFilesProbe {
 
 impl PostgresFilesProbe {
     fn put_log(&self, sink: &mut Sink) {
+        sink.put(&AUDIT_AGE, &[], self.clock.boot().since(self.audited).as_secs_f64());
         for (severity, count) in Severity::ALL.into_iter().zip(self.entries) {
             sink.put(&ENTRIES, &[("severity", severity.as_str())], count as f64);
         }
         for (class, count) in Class::ALL.into_iter().zip(self.errors) {
             sink.put(&ERRORS, &[("class", class.as_str())], count as f64);
         }
+    }
+}
+
+impl fmt::Debug for PostgresFilesProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresFilesProbe")
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,188 @@
+//! The probe of a server's files. It runs on the node that has them, apart from the probe of the connection: a disk that hangs delays
+//! no query.
+
+use super::super::settings::MysqlInstance;
+use super::log_entry::{Severity, classify};
+use crate::log::{Class, ROUND_BYTES, read_lines};
+use crate::metric::{counter, gauge};
+use agent_probe::{Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
+use shared_model::{Metric, Unit};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+static ENTRIES: Metric = counter(
+    "wardround_mysql_log_entries_total",
+    Unit::None,
+    "Entries of the error log since the agent was started, by severity.",
+    "error_log",
+);
+static ERRORS: Metric = counter(
+    "wardround_mysql_log_errors_total",
+    Unit::None,
+    "Errors in the error log and refused logins since the agent was started, by class.",
+    "error_log, by the server's words",
+);
+static AUDIT_AGE: Metric = gauge(
+    "wardround_mysql_audit_age_seconds",
+    Unit::Seconds,
+    "Time since the audit's file was written to.",
+    "modification of audit_file",
+);
+
+static METRICS: [&Metric; 3] = [&ENTRIES, &ERRORS, &AUDIT_AGE];
+
+/// Reads the error log of one MySQL or MariaDB instance, and sees whether its audit is written.
+#[derive(Debug)]
+pub struct MysqlFilesProbe {
+    instance: String,
+    log: Option<LogFile>,
+    audit: Option<PathBuf>,
+    entries: [u64; Severity::ALL.len()],
+    errors: [u64; Class::ALL.len()],
+}
+
+/// Where reading stands.
+#[derive(Debug)]
+struct LogFile {
+    path: PathBuf,
+    /// Number of the file and how far it was read; `None` before the first look, which reads nothing of what is there.
+    position: Option<(u64, u64)>,
+}
+
+impl MysqlFilesProbe {
+    /// A probe of the files that the configuration names; `None` when it names none.
+    pub fn new(settings: &MysqlInstance) -> Option<Self> {
+        let log = settings.error_log.clone().map(|path| LogFile { path, position: None });
+        let audit = settings.audit_file.clone();
+        (log.is_some() || audit.is_some()).then(|| Self {
+            instance: settings.instance(),
+            log,
+            audit,
+            entries: [0; Severity::ALL.len()],
+            errors: [0; Class::ALL.len()],
+        })
+    }
+
+    fn read_log(&mut self, sink: &mut Sink) -> Result<(), ProbeError> {
+        let Self { log: Some(log), entries, errors, .. } = self else {
+            return Ok(());
+        };
+        log.read(|line| {
+            let Some((severity, class)) = classify(line) else {
+                return;
+            };
+            if let Some(count) = entries.get_mut(severity as usize) {
+                *count += 1;
+            }
+            let is_told = severity == Severity::Error || class == Class::Authentication;
+            if let Some(count) = errors.get_mut(class as usize).filter(|_| is_told) {
+                *count += 1;
+            }
+        })
+        .map_err(|source| ProbeError::Read { path: log.path.clone(), source })?;
+        for (severity, count) in Severity::ALL.into_iter().zip(self.entries) {
+            sink.put(&ENTRIES, &[("severity", severity.as_str())], count as f64);
+        }
+        for (class, count) in Class::ALL.into_iter().zip(self.errors) {
+            sink.put(&ERRORS, &[("class", class.as_str())], count as f64);
+        }
+        Ok(())
+    }
+
+    fn read_audit(&self, sink: &mut Sink) -> Result<(), ProbeError> {
+        let Some(path) = &self.audit else { return Ok(()) };
+        let age = age(path).map_err(|source| ProbeError::Read { path: path.clone(), source })?;
+        sink.put(&AUDIT_AGE, &[], age.as_secs_f64());
+        Ok(())
+    }
+}
+
+/// A file that was written to in the future was written to now.
+fn age(path: &Path) -> io::Result<Duration> {
+    let modified = fs::metadata(path)?.modified()?;
+    Ok(SystemTime::now().duration_since(modified).unwrap_or_default())
+}
+
+impl LogFile {
+    /// Gives `take` every whole line that was added. A file that took the place of another, or was cut, is new.
+    fn read(&mut self, take: impl FnMut(&str)) -> io::Result<()> {
+        let metadata = fs::metadata(&self.path)?;
+        let (file, bytes) = (metadata.ino(), metadata.len());
+        let offset = match self.position {
+            None => bytes,
+            Some((known, offset)) if known == file && offset <= bytes => offset,
+            Some(_) => 0,
+        };
+        let taken = if bytes > offset { read_lines(&self.path, offset, ROUND_BYTES, take)? } else { 0 };
+        self.position = Some((file, offset + taken as u64));
+        Ok(())
+    }
+}
+
+impl Probe for MysqlFilesProbe {
+    fn spec(&self) -> ProbeSpec {
+        ProbeSpec {
+            name: "mysql_files",
+            job: "mysql",
+            lane: Lane::Slow,
+            default_interval: Duration::from_secs(1),
+            default_timeout: Duration::from_secs(4),
+        }
+    }
+
+    fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    fn metrics(&self) -> &'static [&'static Metric] {
+        &METRICS
+    }
+
+    fn read(&mut self, sink: &mut Sink) -> Outcome {
+        let complaints = [self.read_log(sink), self.read_audit(sink)];
+        Outcome::with_complaints(complaints.into_iter().filter_map(Result::err).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+
+    fn append(path: &Path, text: &str) {
+        let mut file = File::options().create(true).append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn lines(log: &mut LogFile) -> Vec<String> {
+        let mut lines = Vec::new();
+        log.read(|line| lines.push(line.to_owned())).unwrap();
+        lines
+    }
+
+    /// Scenario: a log with old lines; then lines, half a line and its other half, a cut file, a rotated one, one that is gone.
+    /// Guarantees: nothing old, each line once and whole, whatever became of the file; one that is gone is an error.
+    #[test]
+    fn added_lines_come_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("error.log");
+        append(&path, "old\n");
+        let mut log = LogFile { path: path.clone(), position: None };
+        assert!(lines(&mut log).is_empty());
+        append(&path, "one\ntw");
+        assert_eq!(lines(&mut log), ["one"]);
+        append(&path, "o\n");
+        assert_eq!(lines(&mut log), ["two"]);
+        fs::write(&path, "cut\n").unwrap();
+        assert_eq!(lines(&mut log), ["cut"]);
+        fs::rename(&path, dir.path().join("error.log.1")).unwrap();
+        append(&path, "rotated, and longer than before\n");
+        assert_eq!(lines(&mut log), ["rotated, and longer than before"]);
+        fs::remove_file(&path).unwrap();
+        assert!(log.read(|_| {}).is_err());
+    }
+}
