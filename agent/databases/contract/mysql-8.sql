@@ -78,3 +78,19 @@ INSERT INTO user VALUES
 CREATE TABLE global_grants (USER CHAR(32), HOST CHAR(255), PRIV CHAR(32), WITH_GRANT_OPTION CHAR(1));
 INSERT INTO global_grants VALUES ('backup', '10.0.0.9', 'CLONE_ADMIN', 'N'), ('app', '%', 'AUDIT_ABORT_EXEMPT', 'N');
 INSERT INTO global_variables VALUES ('default_password_lifetime', '0');
+CREATE TABLE INNODB_TABLESPACES (SPACE INT UNSIGNED, NAME VARCHAR(655), FLAG INT UNSIGNED, ROW_FORMAT VARCHAR(22), SPACE_TYPE VARCHAR(10),
+  ENCRYPTION VARCHAR(1), STATE VARCHAR(10));
+INSERT INTO INNODB_TABLESPACES VALUES (4294967294, 'mysql', 18432, 'Any', 'General', 'N', 'normal'), (1, 'sys/sys_config', 16417, 'Dynamic', 'Single', 'N', 'normal'),
+  (2, 'his/visit', 16417, 'Dynamic', 'Single', 'N', 'normal'), (3, 'his/person', 24609, 'Dynamic', 'Single', 'Y', 'normal'),
+  (4, 'innodb_undo_001', 0, 'Undo', 'Undo', 'N', 'active');
+CREATE TABLE INNODB_TABLES (TABLE_ID BIGINT UNSIGNED, NAME VARCHAR(655), FLAG INT, N_COLS INT, SPACE BIGINT);
+INSERT INTO INNODB_TABLES VALUES (1064, 'his/visit', 33, 6, 2), (20, 'mysql/user', 33, 6, 4294967294);
+CREATE TABLE INNODB_INDEXES (INDEX_ID BIGINT UNSIGNED, NAME VARCHAR(193), TABLE_ID BIGINT UNSIGNED, TYPE INT, N_FIELDS INT);
+INSERT INTO INNODB_INDEXES VALUES (150, 'PRIMARY', 1064, 3, 6), (151, 'by_day', 1064, 0, 2), (152, 'by_day_dept', 1064, 0, 3),
+  (153, 'words', 1064, 32, 2), (2, 'PRIMARY', 20, 3, 6);
+CREATE TABLE INNODB_FIELDS (INDEX_ID BIGINT UNSIGNED, NAME VARCHAR(193), POS BIGINT UNSIGNED);
+INSERT INTO INNODB_FIELDS VALUES (150, 'id', 0), (151, 'day', 0), (152, 'day', 0), (152, 'dept', 1), (153, 'note', 0), (2, 'Host', 0);
+CREATE TABLE table_io_waits_summary_by_index_usage (OBJECT_TYPE VARCHAR(64), OBJECT_SCHEMA VARCHAR(64), OBJECT_NAME VARCHAR(64),
+  INDEX_NAME VARCHAR(64), COUNT_STAR BIGINT UNSIGNED);
+INSERT INTO table_io_waits_summary_by_index_usage VALUES ('TABLE', 'his', 'visit', 'PRIMARY', 9), ('TABLE', 'his', 'visit', 'by_day', 0),
+  ('TABLE', 'his', 'visit', 'by_day_dept', 4), ('TABLE', 'his', 'visit', NULL, 7);

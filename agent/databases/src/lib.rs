@@ -9,6 +9,7 @@ mod availability;
 mod blocking_graph;
 mod core_service;
 mod discovery;
+mod encrypted_disk;
 mod endpoint;
 #[cfg(any(feature = "oracle", feature = "sqlserver"))]
 mod facts;

@@ -29,8 +29,7 @@ async fn servers() -> (Server, Server, MariaDb) {
 
 /// Scenario: a standby that stops to receive, and one that lags; a transaction of an hour; accounts of PostgreSQL and MariaDB that
 /// nobody uses for 91 days. Guarantees: each raises exactly its check, names who it is, and clears once it is mended.
-#[test]
-fn what_takes_long_raises_its_checks() {
+pub(super) fn what_takes_long_raises_its_checks() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let (primary, standby, mariadb) = servers().await;

@@ -7,8 +7,7 @@ use mysql_async::prelude::Queryable;
 
 /// Scenario: MariaDB 10.11 with a replica, both watched as the least-privilege account; faults one after the other. Guarantees: each
 /// raises exactly its check, incidents carry their clause and level, and each clears once it is mended.
-#[test]
-fn faults_of_mariadb_raise_their_checks() {
+pub(super) fn faults_of_mariadb_raise_their_checks() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut primary = MariaDb::primary("").await;

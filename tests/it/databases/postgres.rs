@@ -194,8 +194,7 @@ const SEGMENT: &str = "CREATE TABLE w (); DROP TABLE w; SELECT pg_switch_wal()";
 
 /// Scenario: PostgreSQL 15 with an archive, a log and pg_stat_statements, watched as the least-privilege account; faults one after the
 /// other. Guarantees: each raises exactly its check, incidents carry their clause and level, and each clears once it is mended.
-#[test]
-fn faults_of_postgresql_raise_their_checks() {
+pub(super) fn faults_of_postgresql_raise_their_checks() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut postgres = Postgres::start().await;

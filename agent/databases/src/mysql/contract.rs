@@ -16,17 +16,19 @@ use mysql_async::prelude::Queryable;
 use shared_model::topic;
 
 /// Where the statements of the views find the tables of the manual.
-const PLACES: [(&str, &str); 5] = [
+const PLACES: [(&str, &str); 4] = [
     ("performance_schema.", "contract."),
-    ("information_schema.INNODB_TRX", "contract.INNODB_TRX"),
-    ("information_schema.INNODB_METRICS", "contract.INNODB_METRICS"),
+    ("information_schema.INNODB_", "contract.INNODB_"),
     ("SHOW REPLICA STATUS", "SELECT * FROM contract.replica_status"),
     ("SHOW BINARY LOGS", "SELECT * FROM contract.binary_logs"),
 ];
 
 const ACCOUNT: &str = include_str!("../../../../deploy/sql/mysql-account.sql");
 
-const EXPECTED: [(&str, &[&str], f64); 27] = [
+const EXPECTED: [(&str, &[&str], f64); 30] = [
+    ("wardround_mysql_unencrypted_spaces", &[], 1.0),
+    ("wardround_mysql_indexes", &["redundant"], 1.0),
+    ("wardround_mysql_indexes", &["unused"], 1.0),
     ("wardround_mysql_accounts", &["superuser"], 1.0),
     ("wardround_mysql_accounts", &["high_risk"], 2.0),
     ("wardround_mysql_accounts", &["never_expires"], 1.0),
@@ -114,6 +116,8 @@ async fn views_fit_mysql_8() {
     let [backup, clerk, loader, root] =
         ["backup@10.0.0.9", "clerk@10.0.0.9", "loader@10.0.0.9", "root@localhost"].map(unused);
     assert_eq!(looks, [("app@%", true, Some(9.0)), backup, clerk, loader, root]);
+    let indexes = ["redundant: his.visit.by_day", "unused: his.visit.by_day"];
+    assert!(of(&sink, topic::INDEXES).iter().map(|l| &**l).eq(indexes), "{:?}", sink.shown());
     admin.query_drop("UPDATE contract.global_variables SET VARIABLE_VALUE = '9' WHERE VARIABLE_NAME IN ('max_connections', 'report_password')").await.unwrap();
     let sql = parameters::VIEW_MYSQL.sql.replace("performance_schema.", "contract.");
     let rows: Vec<Row> = admin.query(sql).await.unwrap();

@@ -9,13 +9,22 @@ use shared_model::{Metric, Unit, topic};
 
 // Redundant is an index whose columns another one of the table begins with; types are bits: 1 clustered, 2 unique, 32 full text
 // (fil0fil.h, DICT_*). Unused is what no statement has used since the server was started; unknown without performance_schema.
-const MARIADB: &str = "\
+macro_rules! statement {
+    ($sys:literal) => {
+        concat!(
+            "\
 WITH i AS (
   SELECT x.TABLE_ID, x.INDEX_ID, x.NAME, x.TYPE, t.NAME AS tbl,
          GROUP_CONCAT(f.NAME ORDER BY f.POS SEPARATOR ',') AS cols
-    FROM information_schema.INNODB_SYS_INDEXES x
-    JOIN information_schema.INNODB_SYS_FIELDS f USING (INDEX_ID)
-    JOIN information_schema.INNODB_SYS_TABLES t ON t.TABLE_ID = x.TABLE_ID
+    FROM information_schema.INNODB_",
+            $sys,
+            "INDEXES x
+    JOIN information_schema.INNODB_",
+            $sys,
+            "FIELDS f USING (INDEX_ID)
+    JOIN information_schema.INNODB_",
+            $sys,
+            "TABLES t ON t.TABLE_ID = x.TABLE_ID
    WHERE t.NAME NOT LIKE 'mysql/%' AND t.NAME NOT LIKE 'sys/%' AND x.TYPE & 32 = 0
    GROUP BY x.INDEX_ID, x.TABLE_ID, x.NAME, x.TYPE, t.NAME)
 SELECT DISTINCT 'redundant', CONCAT(REPLACE(r.tbl, '/', '.'), '.', r.NAME)
@@ -31,7 +40,10 @@ SELECT 'unused', CONCAT(u.OBJECT_SCHEMA, '.', u.OBJECT_NAME, '.', u.INDEX_NAME)
  WHERE @@performance_schema AND u.COUNT_STAR = 0 AND i.TYPE & 3 = 0
 UNION ALL
 SELECT 'counted', 'unused' FROM DUAL WHERE @@performance_schema
- LIMIT 2001";
+ LIMIT 2001"
+        )
+    };
+}
 
 /// The most indexes that are read.
 const INDEXES_MAX: usize = 2_000;
@@ -43,17 +55,19 @@ static COUNT: Metric = gauge(
     "wardround_mysql_indexes",
     Unit::None,
     "Indexes by fault: redundant (another one serves the same), unused (not used since the server was started).",
-    "INNODB_SYS_INDEXES, INNODB_SYS_FIELDS, table_io_waits_summary_by_index_usage",
+    "INNODB_SYS_INDEXES, INNODB_SYS_FIELDS (MariaDB), INNODB_INDEXES, INNODB_FIELDS (MySQL), table_io_waits_summary_by_index_usage",
 );
 
-/// Read at each inspection. MariaDB alone.
+/// Read at each inspection.
 pub(super) static VIEW_MARIADB: View<Row> = View {
-    name: "INNODB_SYS_INDEXES",
-    sql: MARIADB,
+    name: "INNODB_INDEXES",
+    sql: statement!("SYS_"),
     metrics: &[&COUNT],
     pace: Pace::Inspection,
     emit,
 };
+/// Read at each inspection.
+pub(super) static VIEW_MYSQL: View<Row> = View { sql: statement!(""), ..VIEW_MARIADB };
 
 fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
     let (rows, complaint) = bounded(rows, INDEXES_MAX, "indexes with a fault");

@@ -3,6 +3,7 @@
 //! [`MysqlProbe`] watches one instance over one connection that stays open.
 
 mod accounts;
+mod at_rest;
 mod availability;
 mod binlogs;
 mod blocking;

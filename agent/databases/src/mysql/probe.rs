@@ -6,7 +6,7 @@ use super::row::Row;
 use super::session::{ConnectError, Flavor, Session, open};
 use super::settings::MysqlInstance;
 use super::{
-    accounts, binlogs, blocking, certificate, deadlocks, encryption, indexes, logins, parameters, replica,
+    accounts, at_rest, binlogs, blocking, certificate, deadlocks, encryption, indexes, logins, parameters, replica,
     server, sessions, statements, status,
 };
 use crate::endpoint::Endpoint;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every view of MariaDB: one file plus one line here adds one. The first one proves that the server serves.
-static MARIADB: [&View<Row>; 13] = [
+static MARIADB: [&View<Row>; 14] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW_MARIADB,
@@ -38,11 +38,12 @@ static MARIADB: [&View<Row>; 13] = [
     &accounts::VIEW,
     &logins::VIEW_MARIADB,
     &certificate::VIEW_MARIADB,
+    &at_rest::VIEW_MARIADB,
     &indexes::VIEW_MARIADB,
 ];
 
 /// Every view of MySQL.
-pub(super) static MYSQL: [&View<Row>; 13] = [
+pub(super) static MYSQL: [&View<Row>; 15] = [
     &server::VIEW,
     &sessions::VIEW,
     &blocking::VIEW_MYSQL,
@@ -56,6 +57,8 @@ pub(super) static MYSQL: [&View<Row>; 13] = [
     &accounts::VIEW,
     &logins::VIEW_MYSQL,
     &certificate::VIEW_MYSQL,
+    &at_rest::VIEW_MYSQL,
+    &indexes::VIEW_MYSQL,
 ];
 
 /// Views that a server has only when somebody set it up for them, or allows only with a further right. Whether it has them is a

@@ -46,6 +46,8 @@ pub struct MysqlInstance {
     pub error_log: Option<PathBuf>,
     /// The file that its audit writes, when this node sees it: when it was written to. Default: not read.
     pub audit_file: Option<PathBuf>,
+    /// Folder of the server's data, when it is on this node: whether its disk is encrypted. Default: not looked at.
+    pub data_directory: Option<PathBuf>,
 }
 
 impl MysqlInstance {
@@ -58,7 +60,11 @@ impl MysqlInstance {
     pub fn check(&self, path: &str, errors: &mut ConfigErrors) {
         check_endpoint(&self.endpoint(), path, errors);
         check_pace(self.interval, self.timeout, path, errors);
-        for (key, file) in [("error_log", &self.error_log), ("audit_file", &self.audit_file)] {
+        for (key, file) in [
+            ("error_log", &self.error_log),
+            ("audit_file", &self.audit_file),
+            ("data_directory", &self.data_directory),
+        ] {
             if file.as_ref().is_some_and(|file| !file.is_absolute()) {
                 errors.add(format!("{path}.{key}"), "write a path that begins with /");
             }

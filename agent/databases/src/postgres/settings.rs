@@ -50,6 +50,8 @@ pub struct PostgresInstance {
     pub log_directory: Option<PathBuf>,
     /// Folder that archived segments are put into, when this node sees it: missing ones are counted. Default: not read.
     pub archive_directory: Option<PathBuf>,
+    /// Folder of the server's data, when it is on this node: whether its disk is encrypted. Default: not looked at.
+    pub data_directory: Option<PathBuf>,
 }
 
 impl PostgresInstance {
@@ -62,9 +64,11 @@ impl PostgresInstance {
     pub fn check(&self, path: &str, errors: &mut ConfigErrors) {
         check_endpoint(&self.endpoint(), path, errors);
         check_pace(self.interval, self.timeout, path, errors);
-        for (key, folder) in
-            [("log_directory", &self.log_directory), ("archive_directory", &self.archive_directory)]
-        {
+        for (key, folder) in [
+            ("log_directory", &self.log_directory),
+            ("archive_directory", &self.archive_directory),
+            ("data_directory", &self.data_directory),
+        ] {
             if folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
                 errors.add(format!("{path}.{key}"), "write a path that begins with /");
             }

@@ -3,6 +3,7 @@
 
 use super::super::settings::MysqlInstance;
 use super::log_entry::{Severity, classify};
+use crate::encrypted_disk::EncryptedDisk;
 use crate::log::{Class, ROUND_BYTES, read_lines};
 use crate::metric::{counter, gauge};
 use agent_probe::{Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
@@ -32,7 +33,14 @@ static AUDIT_AGE: Metric = gauge(
     "modification of audit_file",
 );
 
-static METRICS: [&Metric; 3] = [&ENTRIES, &ERRORS, &AUDIT_AGE];
+static ENCRYPTED: Metric = gauge(
+    "wardround_mysql_disk_encrypted",
+    Unit::None,
+    "1 when everything below the file system of the data is encrypted by LUKS. Absent where it is on no block device.",
+    "data_directory; /sys/dev/block: dm/uuid, slaves",
+);
+
+static METRICS: [&Metric; 4] = [&ENTRIES, &ERRORS, &AUDIT_AGE, &ENCRYPTED];
 
 /// Reads the error log of one MySQL or MariaDB instance, and sees whether its audit is written.
 #[derive(Debug)]
@@ -40,6 +48,7 @@ pub struct MysqlFilesProbe {
     instance: String,
     log: Option<LogFile>,
     audit: Option<PathBuf>,
+    disk: Option<EncryptedDisk>,
     entries: [u64; Severity::ALL.len()],
     errors: [u64; Class::ALL.len()],
 }
@@ -57,10 +66,12 @@ impl MysqlFilesProbe {
     pub fn new(settings: &MysqlInstance) -> Option<Self> {
         let log = settings.error_log.clone().map(|path| LogFile { path, position: None });
         let audit = settings.audit_file.clone();
-        (log.is_some() || audit.is_some()).then(|| Self {
+        let disk = settings.data_directory.clone().map(EncryptedDisk::of);
+        (log.is_some() || audit.is_some() || disk.is_some()).then(|| Self {
             instance: settings.instance(),
             log,
             audit,
+            disk,
             entries: [0; Severity::ALL.len()],
             errors: [0; Class::ALL.len()],
         })
@@ -142,7 +153,8 @@ impl Probe for MysqlFilesProbe {
     }
 
     fn read(&mut self, sink: &mut Sink) -> Outcome {
-        let complaints = [self.read_log(sink), self.read_audit(sink)];
+        let disk = self.disk.as_mut().map_or(Ok(()), |disk| disk.put(&ENCRYPTED, sink));
+        let complaints = [self.read_log(sink), self.read_audit(sink), disk];
         Outcome::with_complaints(complaints.into_iter().filter_map(Result::err).collect())
     }
 }

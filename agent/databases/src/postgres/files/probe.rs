@@ -5,6 +5,7 @@ use super::super::settings::PostgresInstance;
 use super::archive::{self, Archive};
 use super::log_entry::{Severity, classify, is_audit};
 use super::log_tail::LogTail;
+use crate::encrypted_disk::EncryptedDisk;
 use crate::log::Class;
 use crate::metric::{counter, gauge};
 use agent_probe::{Lane, Outcome, Probe, ProbeSpec, Sink};
@@ -46,7 +47,14 @@ static AUDIT_AGE: Metric = gauge(
     "files of log_directory: entries that begin with AUDIT",
 );
 
-static METRICS: [&Metric; 5] = [&ENTRIES, &ERRORS, &AUDIT_AGE, &SEGMENTS, &MISSING];
+static ENCRYPTED: Metric = gauge(
+    "wardround_pg_disk_encrypted",
+    Unit::None,
+    "1 when everything below the file system of the data is encrypted by LUKS. Absent where it is on no block device.",
+    "data_directory; /sys/dev/block: dm/uuid, slaves",
+);
+
+static METRICS: [&Metric; 6] = [&ENTRIES, &ERRORS, &AUDIT_AGE, &SEGMENTS, &MISSING, &ENCRYPTED];
 
 /// Rounds between two looks at the archive, whose folder may be large and far away.
 const ARCHIVE_ROUNDS: u32 = 15;
@@ -57,6 +65,7 @@ pub struct PostgresFilesProbe {
     clock: Arc<dyn Clock>,
     log: Option<LogTail>,
     archive: Option<PathBuf>,
+    disk: Option<EncryptedDisk>,
     /// What the archive held at the last look, and how many rounds ago that was.
     archived: Option<(Archive, u32)>,
     entries: [u64; Severity::ALL.len()],
@@ -69,10 +78,12 @@ impl PostgresFilesProbe {
     /// A probe of the folders that the configuration names; `None` when it names none.
     pub fn new(settings: &PostgresInstance, clock: Arc<dyn Clock>) -> Option<Self> {
         let (log, archive) = (settings.log_directory.clone(), settings.archive_directory.clone());
-        (log.is_some() || archive.is_some()).then(|| Self {
+        let disk = settings.data_directory.clone().map(EncryptedDisk::of);
+        (log.is_some() || archive.is_some() || disk.is_some()).then(|| Self {
             instance: settings.instance(),
             log: log.map(LogTail::new),
             archive,
+            disk,
             archived: None,
             entries: [0; Severity::ALL.len()],
             errors: [0; Class::ALL.len()],
@@ -142,6 +153,9 @@ impl Probe for PostgresFilesProbe {
             sink.put(&SEGMENTS, &[], archive.segments as f64);
             sink.put(&MISSING, &[], archive.missing as f64);
             sink.show(topic::ARCHIVE, archive.gaps.iter().cloned());
+        }
+        if let Some(disk) = &mut self.disk {
+            complaints.extend(disk.put(&ENCRYPTED, sink).err());
         }
         Outcome::with_complaints(complaints)
     }
