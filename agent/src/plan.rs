@@ -145,7 +145,10 @@ fn advisories(config: &Config) -> Option<Arc<Advisories>> {
         Ok(list) => Some(Arc::new(list)),
         Err(error) => {
             let error = chain(&error);
-            tracing::warn!(error, "versions are not judged: mend advisory_file and restart the agent");
+            tracing::warn!(
+                error,
+                "versions are not judged: mend advisory_file and restart the agent"
+            );
             None
         }
     }

@@ -28,7 +28,11 @@ impl EncryptedDisk {
     }
 
     /// Puts whether it is encrypted, where that is known.
-    pub(crate) fn put(&mut self, metric: &'static Metric, sink: &mut Sink) -> Result<(), ProbeError> {
+    pub(crate) fn put(
+        &mut self,
+        metric: &'static Metric,
+        sink: &mut Sink,
+    ) -> Result<(), ProbeError> {
         let (is_known, rounds) = match self.known {
             Some((is_known, rounds)) if rounds < ROUNDS => (is_known, rounds + 1),
             _ => {
@@ -60,7 +64,8 @@ fn is_below(block: &Path, layers: u32) -> bool {
     if uuid.starts_with("CRYPT-") {
         return true;
     }
-    let lower: Vec<_> = fs::read_dir(block.join("slaves")).into_iter().flatten().flatten().collect();
+    let lower: Vec<_> =
+        fs::read_dir(block.join("slaves")).into_iter().flatten().flatten().collect();
     layers > 0 && !lower.is_empty() && lower.iter().all(|entry| is_below(&entry.path(), layers - 1))
 }
 
@@ -102,11 +107,19 @@ mod tests {
             (&[("sda1", "", &[][..])][..], Some(false)),
             (&[("dm-0", "CRYPT-LUKS2-1-data", &["sda"]), ("sda", "", &[])], Some(true)),
             (
-                &[("dm-1", "LVM-1", &["dm-0"]), ("dm-0", "CRYPT-LUKS2-1", &["sda"]), ("sda", "", &[])],
+                &[
+                    ("dm-1", "LVM-1", &["dm-0"]),
+                    ("dm-0", "CRYPT-LUKS2-1", &["sda"]),
+                    ("sda", "", &[]),
+                ],
                 Some(true),
             ),
             (
-                &[("dm-1", "LVM-1", &["dm-0", "sdb"]), ("dm-0", "CRYPT-LUKS2-1", &["sda"]), ("sdb", "", &[])],
+                &[
+                    ("dm-1", "LVM-1", &["dm-0", "sdb"]),
+                    ("dm-0", "CRYPT-LUKS2-1", &["sda"]),
+                    ("sdb", "", &[]),
+                ],
                 Some(false),
             ),
             (&[("dm-0", "LVM-1", &["dm-0"])], Some(false)),

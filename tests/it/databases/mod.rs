@@ -53,7 +53,9 @@ impl Ward {
         wait::until("the first inspection", Duration::from_secs(60), || yields(&mut rest, settled));
         // Accounts of a new server never expire and nobody audits or encrypts it, which is no fault of these tests.
         let known = ["security.accounts_never_expire", "security.audit_off", UNENCRYPTED];
-        let known = known.into_iter().filter(|rule| *rule != UNENCRYPTED || databases.contains("[[mysql]]"));
+        let known = known
+            .into_iter()
+            .filter(|rule| *rule != UNENCRYPTED || databases.contains("[[mysql]]"));
         let known: BTreeSet<String> = known.map(str::to_owned).collect();
         wait::until("its findings", Duration::from_secs(60), || {
             breached(&mut rest).is_superset(&known).then_some(())

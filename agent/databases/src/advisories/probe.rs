@@ -78,9 +78,10 @@ impl Advised {
         }
         let latest = &verdict.branch.latest;
         let behind = verdict.is_behind.then(|| format!("{version}, latest is {latest}"));
-        let open = verdict.open.iter().map(|fix| {
-            format!("{} {}, fixed in {}", fix.id, fix.severity.as_str(), fix.fixed_in)
-        });
+        let open = verdict
+            .open
+            .iter()
+            .map(|fix| format!("{} {}, fixed in {}", fix.id, fix.severity.as_str(), fix.fixed_in));
         sink.show(topic::VERSIONS, behind.into_iter().chain(open));
     }
 }

@@ -34,7 +34,10 @@ fn a_use_is_seen_and_none_is_made_up() {
         let now = begin + apart * DAY;
         book.enter(now, [look("app", in_session, after)]);
         let (seconds, _) = book.idle(now)[0];
-        assert!((seconds / DAY - idle).abs() < 1e-9, "{apart} {in_session} {before:?} {after:?}: {seconds}");
+        assert!(
+            (seconds / DAY - idle).abs() < 1e-9,
+            "{apart} {in_session} {before:?} {after:?}: {seconds}"
+        );
     }
 }
 

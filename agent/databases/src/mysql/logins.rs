@@ -2,6 +2,7 @@
 //!
 //! Sessions are counted by user, whatever the machine: an account counts as used when any of its name is.
 
+use super::accounts;
 use super::row::{Row, number, text};
 use crate::logins::{ACCOUNTS_MAX, Look};
 use crate::metric::gauge;
@@ -35,7 +36,7 @@ pub(super) static IDLE: Metric = gauge(
     "wardround.account_risks, performance_schema.accounts, PROCESSLIST",
 );
 
-/// Read every 15 seconds; the probe takes the lines of allowed accounts away.
+/// Read every 15 seconds.
 pub(super) static VIEW_MARIADB: View<Row> = View {
     name: "logins",
     sql: statement!("UNION ALL SELECT USER, 1, 0 FROM information_schema.PROCESSLIST"),
@@ -43,21 +44,26 @@ pub(super) static VIEW_MARIADB: View<Row> = View {
     pace: Pace::Every(Duration::from_secs(15)),
     // Its rows alone say nothing yet; they are only looked at for faults.
     emit: |rows, _| {
-        looks(rows)?;
+        looks(rows, &[])?;
         bounded(rows, ACCOUNTS_MAX, "accounts").1
     },
 };
 /// Read every 15 seconds.
 pub(super) static VIEW_MYSQL: View<Row> = View { sql: statement!(""), ..VIEW_MARIADB };
 
-/// The server's time and what it says of each account.
-pub(super) fn looks(rows: &[Row]) -> Result<Option<(f64, Vec<Look>)>, ViewError> {
+/// The server's time and what it says of each account that is not allowed. The agent's own account is always there, so that no row is no
+/// look but a view of the administrator's that is older than this one.
+pub(super) fn looks(
+    rows: &[Row],
+    allowed: &[String],
+) -> Result<Option<(f64, Vec<Look>)>, ViewError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let look = |row: &Row| {
         let account = format!("{}@{}", text(row, 1)?, text(row, 2)?);
         Some(Look { account, in_session: number(row, 3)? > 0.0, count: number(row, 4) })
     };
-    let all: Option<Vec<Look>> = rows.iter().map(look).collect();
+    let watched = rows.iter().filter(|row| !accounts::is_allowed(row, allowed));
+    let all: Option<Vec<Look>> = watched.map(look).collect();
     let now = number(first, 5).ok_or(ViewError::Column)?;
     Ok(Some((now, all.ok_or(ViewError::Column)?)))
 }

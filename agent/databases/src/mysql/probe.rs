@@ -6,8 +6,8 @@ use super::row::Row;
 use super::session::{ConnectError, Flavor, Session, open};
 use super::settings::MysqlInstance;
 use super::{
-    accounts, at_rest, binlogs, blocking, certificate, deadlocks, encryption, indexes, logins, parameters, replica,
-    server, sessions, statements, status,
+    accounts, at_rest, binlogs, blocking, certificate, deadlocks, encryption, indexes, logins,
+    parameters, replica, server, sessions, statements, status,
 };
 use crate::endpoint::Endpoint;
 use crate::logins::Logins;
@@ -197,13 +197,13 @@ impl MysqlProbe {
                 missing.retain(|known| *known != name);
                 match session.query(paced.view.sql).await {
                     Ok(mut rows) => {
-                        if [accounts::VIEW.name, logins::VIEW_MARIADB.name].contains(&name) {
+                        if std::ptr::eq(paced.view, &accounts::VIEW) {
                             rows.retain(|row| !accounts::is_allowed(row, &self.allowed));
                         }
                         if name == logins::VIEW_MARIADB.name
                             && let Some(book) = &mut self.logins
                             // A column of another type is complained about where it is sampled.
-                            && let Ok(Some((now, looks))) = logins::looks(&rows)
+                            && let Ok(Some((now, looks))) = logins::looks(&rows, &self.allowed)
                         {
                             complaints.extend(book.look(now, looks).err());
                         }

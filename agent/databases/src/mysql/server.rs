@@ -6,7 +6,8 @@ use crate::view::{Pace, View, ViewError};
 use agent_probe::Sink;
 use shared_model::{Metric, Unit};
 
-const SQL: &str = "SELECT @@max_connections, @@read_only, @@server_id, VERSION(), @@version_comment";
+const SQL: &str =
+    "SELECT @@max_connections, @@read_only, @@server_id, VERSION(), @@version_comment";
 
 static MAX_CONNECTIONS: Metric = gauge(
     "mysql_global_variables_max_connections",

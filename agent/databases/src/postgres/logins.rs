@@ -7,17 +7,16 @@ use shared_model::{Metric, Unit};
 use std::time::Duration;
 use tokio_postgres::Row;
 
-// Statements that were run say more than sessions, which are seen only when they last until a look. Accounts that the node's
-// configuration allows are left out.
+// Statements that were run say more than sessions, which are seen only when they last until a look.
 macro_rules! statement {
     ($calls:literal, $statements:literal) => {
         concat!(
             "SELECT r.rolname::text, EXISTS (SELECT FROM pg_stat_activity a WHERE a.usesysid = r.oid), ",
             $calls,
-            "::float8, extract(epoch FROM now())::float8
+            "::float8, extract(epoch FROM now())::float8, r.rolname = ANY ($1::text[])
   FROM pg_roles r ",
             $statements,
-            " WHERE r.rolcanlogin AND NOT r.rolname = ANY ($1::text[]) ORDER BY 1 LIMIT 2001"
+            " WHERE r.rolcanlogin ORDER BY 5, 1 LIMIT 2001"
         )
     };
 }
@@ -50,13 +49,16 @@ pub(super) static VIEW: View = View {
     },
 };
 
-/// The server's time and what it says of each account.
+/// The server's time and what it says of each account that the node's configuration does not allow. The agent's own account is always
+/// there, so that no row is no look.
 pub(super) fn looks(rows: &[Row]) -> Result<Option<(f64, Vec<Look>)>, ViewError> {
     let Some(first) = rows.first() else { return Ok(None) };
-    let look = |row: &Row| {
-        let (account, in_session, count) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        Ok(Look { account, in_session, count })
-    };
-    let all: Result<_, tokio_postgres::Error> = rows.iter().map(look).collect();
-    Ok(Some((first.try_get(3)?, all?)))
+    let mut looks = Vec::new();
+    for row in rows {
+        if !row.try_get::<_, bool>(4)? {
+            let (account, in_session, count) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            looks.push(Look { account, in_session, count });
+        }
+    }
+    Ok(Some((first.try_get(3)?, looks)))
 }

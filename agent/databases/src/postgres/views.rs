@@ -2,9 +2,9 @@
 
 use super::view::View;
 use super::{
-    access_rules, accounts, activity, archiver, audit, blocking, checkpoints, database, encryption, grants,
-    index_blocks, indexes, logins, logs, parameters, sequences, server, size, slots, standby, standbys,
-    statements, tables, wraparound,
+    access_rules, accounts, activity, archiver, audit, blocking, checkpoints, database, encryption,
+    grants, index_blocks, indexes, logins, logs, parameters, sequences, server, size, slots,
+    standby, standbys, statements, tables, wraparound,
 };
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Statement};
@@ -51,7 +51,9 @@ static OTHERWISE: [(&View, &str); 3] = [
 /// Prepares a view's statement, or the one for other servers; answers whether it was that.
 pub(super) async fn prepare(client: &Client, view: &View) -> Result<(Statement, bool), Error> {
     match (client.prepare(view.sql).await, otherwise(view)) {
-        (Err(error), Some(sql)) if lacks_something(&error) => Ok((client.prepare(sql).await?, true)),
+        (Err(error), Some(sql)) if lacks_something(&error) => {
+            Ok((client.prepare(sql).await?, true))
+        }
         (answer, _) => Ok((answer?, false)),
     }
 }
@@ -68,4 +70,3 @@ fn otherwise(view: &View) -> Option<&'static str> {
 pub(super) fn is_optional(view: &View) -> bool {
     OPTIONAL.iter().any(|optional| std::ptr::eq(*optional, view))
 }
-

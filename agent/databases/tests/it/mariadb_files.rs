@@ -12,7 +12,8 @@ use std::time::Duration;
 /// and in no other that a rule speaks of; the audit's age is that of its file.
 #[tokio::test]
 async fn files_of_the_server_are_read() {
-    let plugin = "plugin_load_add = server_audit\nserver_audit_logging = ON\nmyisam_recover_options = OFF\n";
+    let plugin =
+        "plugin_load_add = server_audit\nserver_audit_logging = ON\nmyisam_recover_options = OFF\n";
     let server = MariaDb::primary(plugin).await;
     let mut admin = server.admin().await;
     let table = "CREATE TABLE his.m (a INT PRIMARY KEY) ENGINE = MyISAM; INSERT INTO his.m VALUES (1), (2); FLUSH TABLES";

@@ -112,7 +112,8 @@ impl Server {
         let clock = format!("FAKETIME_TIMESTAMP_FILE={}", self.clock().display());
         let preload = format!("LD_PRELOAD={FAKETIME}");
         // What waits is not shifted.
-        let shifted = ["env", &preload, &clock, "FAKETIME_CACHE_DURATION=1", "DONT_FAKE_MONOTONIC=1"];
+        let shifted =
+            ["env", &preload, &clock, "FAKETIME_CACHE_DURATION=1", "DONT_FAKE_MONOTONIC=1"];
         let (pg_ctl, data) = (tool("pg_ctl"), self.data());
         let start = [&*pg_ctl, "-D", &data, "-w", "-t", "60", "-l", &log, "start"];
         let words: Vec<&str> =

@@ -49,7 +49,10 @@ async fn versions_of_real_servers_are_judged() {
         ]);
         assert!(watch.value("wardround_db_advisories_age_seconds").unwrap() > 86_400.0);
         let said = watch.said(topic::VERSIONS);
-        assert!(said[0].contains(", latest is 1") && said[1].starts_with("CVE-0000-1 high, fixed in 1"), "{said:?}");
+        assert!(
+            said[0].contains(", latest is 1") && said[1].starts_with("CVE-0000-1 high, fixed in 1"),
+            "{said:?}"
+        );
     }
     for watch in [Watch::instance(&postgres, ""), Watch::mariadb(&mariadb, "")] {
         let mut watch = advised(watch, &earlier);

@@ -33,7 +33,8 @@ pub(super) fn classify(line: &str) -> Option<(Severity, Class)> {
         ("[Note] ", Severity::Warning),
     ];
     // The first in the line stands for the entry; what follows is its message, which may quote anything.
-    let found = words.iter().filter_map(|(word, severity)| Some((head.find(word)?, word, *severity)));
+    let found =
+        words.iter().filter_map(|(word, severity)| Some((head.find(word)?, word, *severity)));
     let (at, word, severity) = found.min_by_key(|(at, ..)| *at)?;
     let message = line.get(at + word.len()..)?;
     let class = of_words(message);
@@ -45,11 +46,22 @@ fn of_words(text: &str) -> Class {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if has(&["Access denied for user"]) {
         Class::Authentication
-    } else if has(&["No space left on device", "Disk is full", "disk full", "Errcode: 28", "error number is: 28"]) {
+    } else if has(&[
+        "No space left on device",
+        "Disk is full",
+        "disk full",
+        "Errcode: 28",
+        "error number is: 28",
+    ]) {
         Class::DiskFull
     } else if has(&["marked as crashed", "corrupt", "Corrupt", "checksum mismatch"]) {
         Class::Corruption
-    } else if has(&["Too many connections", "Out of memory", "Can't create thread", "Cannot allocate memory"]) {
+    } else if has(&[
+        "Too many connections",
+        "Out of memory",
+        "Can't create thread",
+        "Cannot allocate memory",
+    ]) {
         Class::Resources
     } else if has(&["got signal", "Assertion failure", "I/O error", "Operating system error"]) {
         Class::Internal
@@ -85,10 +97,16 @@ mod tests {
                 Some((error, Class::DiskFull)),
             ),
             ("261127 14:35:36 [ERROR] mysqld got signal 11 ;", Some((error, Class::Internal))),
-            ("2026-11-27 14:35:36 0 [Warning] Too many connections", Some((warning, Class::Resources))),
+            (
+                "2026-11-27 14:35:36 0 [Warning] Too many connections",
+                Some((warning, Class::Resources)),
+            ),
             ("2026-11-27 14:35:36 0 [Warning] Aborted connection", Some((warning, Class::Other))),
             ("2026-11-27 14:35:36 0 [Note] InnoDB: says '[ERROR] corrupt'", None),
-            ("2026-11-27 14:35:36 0 [Warning] '[ERROR] No space left on device'", Some((warning, Class::DiskFull))),
+            (
+                "2026-11-27 14:35:36 0 [Warning] '[ERROR] No space left on device'",
+                Some((warning, Class::DiskFull)),
+            ),
             ("Some pointers may be invalid and cause the dump to abort. [ERROR]", None),
             ("", None),
         ] {

@@ -127,7 +127,8 @@ impl LogFile {
             Some((known, offset)) if known == file && offset <= bytes => offset,
             Some(_) => 0,
         };
-        let taken = if bytes > offset { read_lines(&self.path, offset, ROUND_BYTES, take)? } else { 0 };
+        let taken =
+            if bytes > offset { read_lines(&self.path, offset, ROUND_BYTES, take)? } else { 0 };
         self.position = Some((file, offset + taken as u64));
         Ok(())
     }
