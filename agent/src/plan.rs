@@ -75,7 +75,7 @@ fn database_files(
         Some(Box::new(PostgresFilesProbe::new(settings, Arc::clone(clock))?))
     });
     let mysql = config.mysql.iter().filter_map(|settings| -> Option<Box<dyn Probe>> {
-        Some(Box::new(MysqlFilesProbe::new(settings)?))
+        Some(Box::new(MysqlFilesProbe::new(settings, Arc::clone(clock))?))
     });
     postgres.chain(mysql).map(|probe| {
         let ProbeSpec { name, default_interval, default_timeout, .. } = probe.spec();

@@ -33,7 +33,7 @@ pub(crate) struct Look {
     pub(crate) account: String,
     pub(crate) in_session: bool,
     /// What the server counted of it: logins or statements. `None` where it counts neither.
-    pub(crate) count: Option<f64>,
+    pub(crate) count: Option<i64>,
 }
 
 /// The accounts of one instance, kept in a file across restarts of the agent.
@@ -61,7 +61,7 @@ struct Book {
 struct Seen {
     /// Last time, or when it was first met, seconds since 1970.
     at: f64,
-    count: Option<f64>,
+    count: Option<i64>,
 }
 
 impl Logins {
@@ -124,7 +124,7 @@ impl Book {
                 Some(seen) if !in_session => match (seen.count, count) {
                     // A counter that began anew and stands at 0 says nothing about the time before.
                     (Some(before), Some(count)) if before == count => seen.at,
-                    (Some(_), Some(count)) if count > 0.0 => now,
+                    (Some(_), Some(count)) if count > 0 => now,
                     _ => seen.at + unwatched,
                 },
                 _ => now,

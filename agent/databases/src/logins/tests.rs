@@ -6,7 +6,7 @@ const DAY: f64 = 86_400.0;
 
 static IDLE: Metric = gauge("wardround_test_account_idle_seconds", Unit::Seconds, "", "");
 
-fn look(account: &str, in_session: bool, count: Option<f64>) -> Look {
+fn look(account: &str, in_session: bool, count: Option<i64>) -> Look {
     Look { account: account.into(), in_session, count }
 }
 
@@ -19,15 +19,15 @@ fn a_use_is_seen_and_none_is_made_up() {
         (1.0, false, None, None, 1.0),
         (1.0, true, None, None, 0.0),
         (1.001, false, None, None, 0.0),
-        (91.0, false, Some(3.0), Some(3.0), 91.0),
-        (91.0, false, Some(3.0), Some(4.0), 0.0),
-        (91.0, true, Some(3.0), Some(3.0), 0.0),
-        (91.0, false, Some(3.0), Some(0.0), 0.0),
-        (1.0, false, Some(3.0), Some(0.0), 1.0),
-        (1.0, false, Some(3.0), Some(1.0), 0.0),
-        (1.0, false, None, Some(5.0), 1.0),
-        (1.0, false, Some(5.0), None, 1.0),
-        (-5.0, false, Some(3.0), Some(3.0), 0.0),
+        (91.0, false, Some(3), Some(3), 91.0),
+        (91.0, false, Some(3), Some(4), 0.0),
+        (91.0, true, Some(3), Some(3), 0.0),
+        (91.0, false, Some(3), Some(0), 0.0),
+        (1.0, false, Some(3), Some(0), 1.0),
+        (1.0, false, Some(3), Some(1), 0.0),
+        (1.0, false, None, Some(5), 1.0),
+        (1.0, false, Some(5), None, 1.0),
+        (-5.0, false, Some(3), Some(3), 0.0),
     ] {
         let (mut book, begin) = (Book::default(), 100.0 * DAY);
         book.enter(begin, [look("app", false, before)]);
@@ -68,12 +68,12 @@ fn the_book_is_kept() {
     let folder = dir.path().join("logins");
     let open = |keeps| Logins::open(&folder, "postgres", "/run/../x:5432", keeps);
     let mut first = open(true);
-    first.look(DAY, [look("app", false, Some(1.0))]).unwrap();
+    first.look(DAY, [look("app", false, Some(1))]).unwrap();
     if let Some(writing) = first.writing.take() {
         writing.join().unwrap().unwrap();
     }
     let mut again = open(false);
-    again.look(91.0 * DAY, [look("app", false, Some(1.0))]).unwrap();
+    again.look(91.0 * DAY, [look("app", false, Some(1))]).unwrap();
     assert_eq!(again.book.idle(91.0 * DAY), [(90.0 * DAY, "app")]);
     let file = folder.join("postgres-_run_.._x_5432.json");
     let on_disk = read(&file).unwrap().unwrap();

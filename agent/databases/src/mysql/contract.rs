@@ -111,10 +111,10 @@ async fn views_fit_mysql_8() {
     let rows: Vec<Row> = admin.query(sql).await.unwrap();
     let (_, looks) = logins::looks(&rows, &["root".into()]).unwrap().unwrap();
     let looks: Vec<_> = looks.iter().map(|l| (l.account.as_str(), l.in_session, l.count)).collect();
-    let unused = |account| (account, false, Some(0.0));
+    let unused = |account| (account, false, Some(0));
     let [backup, clerk, loader] =
         ["backup@10.0.0.9", "clerk@10.0.0.9", "loader@10.0.0.9"].map(unused);
-    assert_eq!(looks, [("app@%", true, Some(9.0)), backup, clerk, loader]);
+    assert_eq!(looks, [("app@%", true, Some(9)), backup, clerk, loader]);
     let indexes = ["redundant: his.visit.by_day", "unused: his.visit.by_day"];
     assert!(of(&sink, topic::INDEXES).iter().map(|l| &**l).eq(indexes), "{:?}", sink.shown());
     admin.query_drop("UPDATE contract.global_variables SET VARIABLE_VALUE = '9' WHERE VARIABLE_NAME IN ('max_connections', 'report_password')").await.unwrap();

@@ -60,7 +60,11 @@ pub(super) fn looks(
     let Some(first) = rows.first() else { return Ok(None) };
     let look = |row: &Row| {
         let account = format!("{}@{}", text(row, 1)?, text(row, 2)?);
-        Some(Look { account, in_session: number(row, 3)? > 0.0, count: number(row, 4) })
+        Some(Look {
+            account,
+            in_session: number(row, 3)? > 0.0,
+            count: text(row, 4).and_then(|count| count.parse().ok()),
+        })
     };
     let watched = rows.iter().filter(|row| !accounts::is_allowed(row, allowed));
     let all: Option<Vec<Look>> = watched.map(look).collect();

@@ -13,7 +13,7 @@ macro_rules! statement {
         concat!(
             "SELECT r.rolname::text, EXISTS (SELECT FROM pg_stat_activity a WHERE a.usesysid = r.oid), ",
             $calls,
-            "::float8, extract(epoch FROM now())::float8, r.rolname = ANY ($1::text[])
+            "::int8, extract(epoch FROM now())::float8, r.rolname = ANY ($1::text[])
   FROM pg_roles r ",
             $statements,
             " WHERE r.rolcanlogin ORDER BY 5, 1 LIMIT 2001"

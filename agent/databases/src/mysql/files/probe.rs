@@ -7,12 +7,14 @@ use crate::encrypted_disk::EncryptedDisk;
 use crate::log::{Class, ROUND_BYTES, read_lines};
 use crate::metric::{counter, gauge};
 use agent_probe::{Lane, Outcome, Probe, ProbeError, ProbeSpec, Sink};
-use shared_model::{Metric, Unit};
+use shared_model::{Clock, Metric, Unit};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 static ENTRIES: Metric = counter(
     "wardround_mysql_log_entries_total",
@@ -43,9 +45,9 @@ static ENCRYPTED: Metric = gauge(
 static METRICS: [&Metric; 4] = [&ENTRIES, &ERRORS, &AUDIT_AGE, &ENCRYPTED];
 
 /// Reads the error log of one MySQL or MariaDB instance, and sees whether its audit is written.
-#[derive(Debug)]
 pub struct MysqlFilesProbe {
     instance: String,
+    clock: Arc<dyn Clock>,
     log: Option<LogFile>,
     audit: Option<PathBuf>,
     disk: Option<EncryptedDisk>,
@@ -63,12 +65,13 @@ struct LogFile {
 
 impl MysqlFilesProbe {
     /// A probe of the files that the configuration names; `None` when it names none.
-    pub fn new(settings: &MysqlInstance) -> Option<Self> {
+    pub fn new(settings: &MysqlInstance, clock: Arc<dyn Clock>) -> Option<Self> {
         let log = settings.error_log.clone().map(|path| LogFile { path, position: None });
         let audit = settings.audit_file.clone();
         let disk = settings.data_directory.clone().map(EncryptedDisk::of);
         (log.is_some() || audit.is_some() || disk.is_some()).then(|| Self {
             instance: settings.instance(),
+            clock,
             log,
             audit,
             disk,
@@ -105,16 +108,13 @@ impl MysqlFilesProbe {
 
     fn read_audit(&self, sink: &mut Sink) -> Result<(), ProbeError> {
         let Some(path) = &self.audit else { return Ok(()) };
-        let age = age(path).map_err(|source| ProbeError::Read { path: path.clone(), source })?;
-        sink.put(&AUDIT_AGE, &[], age.as_secs_f64());
+        let modified = fs::metadata(path)
+            .map_err(|source| ProbeError::Read { path: path.clone(), source })?
+            .mtime() as f64;
+        // A file that was written to in the future was written to now.
+        sink.put(&AUDIT_AGE, &[], (self.clock.wall().as_secs_f64() - modified).max(0.0));
         Ok(())
     }
-}
-
-/// A file that was written to in the future was written to now.
-fn age(path: &Path) -> io::Result<Duration> {
-    let modified = fs::metadata(path)?.modified()?;
-    Ok(SystemTime::now().duration_since(modified).unwrap_or_default())
 }
 
 impl LogFile {
@@ -160,11 +160,18 @@ impl Probe for MysqlFilesProbe {
     }
 }
 
+impl fmt::Debug for MysqlFilesProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlFilesProbe").field("instance", &self.instance).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs::File;
     use std::io::Write;
+    use std::path::Path;
 
     fn append(path: &Path, text: &str) {
         let mut file = File::options().create(true).append(true).open(path).unwrap();
