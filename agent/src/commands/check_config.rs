@@ -39,3 +39,20 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     line.push('\n');
     super::write(line.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a list of advisories that is none. Guarantees: the command fails and says which key, which file and which line.
+    #[test]
+    fn a_damaged_list_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("advisories.json");
+        std::fs::write(&path, "{\n\"issued\": 7}").unwrap();
+        let config = Config { advisory_file: Some(path.clone()), ..Config::default() };
+        let said = format!("{:#}", run(&config).unwrap_err());
+        assert!(said.starts_with(&format!("advisory_file: {}", path.display())), "{said}");
+        assert!(said.contains("line 2"), "{said}");
+    }
+}
