@@ -1,4 +1,4 @@
-//! What takes an hour or months, on servers whose clocks are set on.
+//! What takes an hour or months, on servers whose clocks are set on, and replication of PostgreSQL.
 
 use super::Ward;
 use crate::mariadb_server::MariaDb;
@@ -29,7 +29,7 @@ async fn servers() -> (Server, Server, MariaDb) {
     (primary, standby, mariadb)
 }
 
-/// Scenario: a standby that stops to receive, and one that lags; a transaction of an hour; accounts of PostgreSQL and MariaDB that
+/// Scenario: a standby that stops to receive, and one that lags; a session that is idle in its transaction; a transaction of an hour; accounts of PostgreSQL and MariaDB that
 /// nobody uses for 91 days. Guarantees: each raises exactly its check, names who it is, and clears once it is mended.
 pub(super) fn what_takes_long_raises_its_checks() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -45,6 +45,12 @@ pub(super) fn what_takes_long_raises_its_checks() {
         let settled = "pg_replication_is_replica == 1 and on (host) mysql_up == 1";
         let mut ward = Ward::start(&text, settled);
         replication(&mut ward, &primary, &standby).await;
+
+        let idler = primary.admin().await;
+        idler.batch_execute("BEGIN; UPDATE t SET v = 3 WHERE id = 2").await.unwrap();
+        ward.expect("a session that is idle in its transaction", &["session.idle_transaction"]);
+        idler.batch_execute("COMMIT").await.unwrap();
+        ward.mended("a session that is idle in its transaction", &["session.idle_transaction"]);
 
         let worker = primary.admin().await;
         let end = worker.cancel_token();
@@ -69,7 +75,7 @@ pub(super) fn what_takes_long_raises_its_checks() {
         // It is dropped, and only accounts that are allowed are left.
         primary.admin().await.batch_execute("DROP ROLE legacy").await.unwrap();
         ward.mended(fault, &[idle]);
-        ward.judged(&[("db.replication", "3.1", 3)]);
+        ward.judged(&[("db.replication", "3.1", 3), ("session.idle_transaction", "3.1", 3)]);
         tokio::task::block_in_place(|| drop(ward));
     });
 }
@@ -92,7 +98,8 @@ async fn replication(ward: &mut Ward, primary: &Server, standby: &Server) {
     ward.reached("pg_replication_lag_seconds");
     admin.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
     on_primary.batch_execute("UPDATE t SET v = 2 WHERE id = 1").await.unwrap();
-    standby.shift_clock("+420");
+    // So far that accounts would be idle, too, if a standby were asked.
+    standby.shift_clock("+91d");
     ward.expect("a standby that lags", &["db.replication"]);
     admin.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
     ward.mended("a standby that lags", &["db.replication"]);

@@ -10,11 +10,12 @@ use crate::view::{Pace, View, ViewError, bounded};
 use shared_model::{Metric, Unit};
 use std::time::Duration;
 
-// The administrator's view says who can log in. Without performance_schema only sessions that last until a look are seen.
+// The administrator's view says who can log in. A replica does not know what its primary sees: all accounts are in use there. Without
+// performance_schema only sessions that last until a look are seen.
 macro_rules! statement {
     ($sessions:literal) => {
         concat!(
-            "SELECT a.risk, a.user, a.host, COALESCE(c.sessions, 0) > 0,
+            "SELECT a.risk, a.user, a.host, @@read_only OR COALESCE(c.sessions, 0) > 0,
        IF(@@performance_schema, COALESCE(c.logins, 0), NULL), UNIX_TIMESTAMP()
   FROM wardround.account_risks a
   LEFT JOIN (SELECT s.user, SUM(s.sessions) AS sessions, SUM(s.logins) AS logins

@@ -7,11 +7,13 @@ use shared_model::{Metric, Unit};
 use std::time::Duration;
 use tokio_postgres::Row;
 
-// Statements that were run say more than sessions, which are seen only when they last until a look.
+// Statements that were run say more than sessions, which are seen only when they last until a look. A standby does not know what its
+// primary sees: all accounts are in use there.
 macro_rules! statement {
     ($calls:literal, $statements:literal) => {
         concat!(
-            "SELECT r.rolname::text, EXISTS (SELECT FROM pg_stat_activity a WHERE a.usesysid = r.oid), ",
+            "SELECT r.rolname::text,
+       pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_activity a WHERE a.usesysid = r.oid), ",
             $calls,
             "::int8, extract(epoch FROM now())::float8, r.rolname = ANY ($1::text[])
   FROM pg_roles r ",

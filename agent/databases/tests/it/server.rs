@@ -124,7 +124,10 @@ impl Server {
     /// Sets the server's clock off by this much, such as `+420`, within a second. It is restarted where it was started without.
     pub(crate) fn shift_clock(&self, offset: &str) {
         let is_first = !self.clock().exists();
-        fs::write(self.clock(), offset).expect("write the clock's offset");
+        // At once: a reader of half a file would have the real time for a second.
+        let beside = self.base.join("clock.new");
+        fs::write(&beside, offset).expect("write the clock's offset");
+        fs::rename(beside, self.clock()).expect("set the clock");
         if is_first {
             run(&[&tool("pg_ctl"), "-D", &self.data(), "-w", "-m", "fast", "stop"]);
             self.start();
