@@ -5,7 +5,7 @@
 
 use agent_probe::{ProbeError, Sink};
 use serde::{Deserialize, Serialize};
-use shared_model::{Metric, topic};
+use shared_model::{Metric, evidence_lines, topic};
 use shared_runtime::replace_file;
 use shared_runtime::telemetry::chain;
 use std::collections::BTreeMap;
@@ -41,12 +41,21 @@ pub(crate) struct Look {
 pub struct Logins {
     file: PathBuf,
     book: Book,
+    /// What the last look of this process found.
+    idle: Option<Idle>,
     /// When it was written last.
     written: Option<f64>,
     /// Whether it is written at all.
     keeps: bool,
     /// A writing that is under way, apart from the probe: a disk that hangs delays no reading.
     writing: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// The longest time that an account has been idle, and those that have been for long.
+#[derive(Debug)]
+struct Idle {
+    seconds: f64,
+    lines: Vec<Box<str>>,
 }
 
 /// As it is on disk.
@@ -78,7 +87,7 @@ impl Logins {
                 Book::default()
             }
         };
-        Self { file, book, written: None, keeps, writing: None }
+        Self { file, book, idle: None, written: None, keeps, writing: None }
     }
 
     /// Enters a look at `now` by the server's clock, and writes the book when it is time.
@@ -88,6 +97,7 @@ impl Logins {
         looks: impl IntoIterator<Item = Look>,
     ) -> Result<(), ProbeError> {
         self.book.enter(now, looks);
+        self.idle = Some(Idle::of(&self.book.idle(now)));
         let is_due = self.written.is_none_or(|at| !(0.0..WRITE_SECONDS).contains(&(now - at)));
         if self.keeps && is_due && self.writing.is_none() {
             self.written = Some(now);
@@ -102,15 +112,19 @@ impl Logins {
 
     /// Puts the longest time that an account has been idle, and names those that have been for long.
     pub(crate) fn put(&self, metric: &'static Metric, sink: &mut Sink) {
-        let Some(now) = self.book.looked else { return };
-        let idle = self.book.idle(now);
-        sink.put(metric, &[], idle.first().map_or(0.0, |(seconds, _)| *seconds));
+        let Some(Idle { seconds, lines }) = &self.idle else { return };
+        sink.put(metric, &[], *seconds);
+        sink.show(topic::LOGINS, lines.iter().map(|line| line.to_string()));
+    }
+}
+
+impl Idle {
+    fn of(idle: &[(f64, &str)]) -> Self {
         let days = |seconds: f64| (seconds / 86_400.0).floor();
         let named = idle.iter().take_while(|(seconds, _)| days(*seconds) >= NAMED_DAYS);
-        sink.show(
-            topic::LOGINS,
-            named.map(|(seconds, account)| format!("{} d: {account}", days(*seconds))),
-        );
+        let lines = named.map(|(seconds, account)| format!("{} d: {account}", days(*seconds)));
+        let seconds = idle.first().map_or(0.0, |(seconds, _)| *seconds);
+        Self { seconds, lines: evidence_lines(lines) }
     }
 }
 

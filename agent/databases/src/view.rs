@@ -47,6 +47,19 @@ pub(crate) enum ViewError {
     },
 }
 
+impl ViewError {
+    /// As the runner tells it, with the name of the view.
+    pub(crate) fn complaint(self, name: &str) -> ProbeError {
+        let what = match self {
+            Self::Column => format!("{name}: a column of another type than asked for"),
+            Self::TooMany { what, limit } => {
+                format!("{name}: more than {limit} {what}, the others are not sampled")
+            }
+        };
+        ProbeError::Query { what }
+    }
+}
+
 /// The first `limit` rows, and a complaint when there are more.
 pub(crate) fn bounded<'a, R>(
     rows: &'a [R],
@@ -75,13 +88,7 @@ pub(crate) fn emit<R>(
     sink: &mut Sink,
     complaints: &mut Vec<ProbeError>,
 ) {
-    let name = view.name;
-    let what = match (view.emit)(rows, sink) {
-        Ok(()) => return,
-        Err(ViewError::Column) => format!("{name}: a column of another type than asked for"),
-        Err(ViewError::TooMany { what, limit }) => {
-            format!("{name}: more than {limit} {what}, the others are not sampled")
-        }
-    };
-    complaints.push(ProbeError::Query { what });
+    if let Err(error) = (view.emit)(rows, sink) {
+        complaints.push(error.complaint(view.name));
+    }
 }

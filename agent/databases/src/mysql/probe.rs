@@ -202,10 +202,15 @@ impl MysqlProbe {
                         }
                         if name == logins::VIEW_MARIADB.name
                             && let Some(book) = &mut self.logins
-                            // A column of another type is complained about where it is sampled.
-                            && let Ok(Some((now, looks))) = logins::looks(&rows, &self.allowed)
                         {
-                            complaints.extend(book.look(now, looks).err());
+                            let looks = logins::looks(&rows, &self.allowed);
+                            match looks.map_err(|error| error.complaint(name)) {
+                                Ok(Some((now, looks))) => {
+                                    complaints.extend(book.look(now, looks).err())
+                                }
+                                Ok(None) => {}
+                                Err(error) => complaints.push(error),
+                            }
                         }
                         paced.keep(rows, begun);
                     }

@@ -1,10 +1,8 @@
 //! Whether an audit runs (clause 3.5 日志审计).
 
-use super::view::{Pace, View, ViewError};
+use super::view::{Pace, View, put_columns};
 use crate::metric::gauge;
-use agent_probe::Sink;
 use shared_model::{Metric, Unit};
-use tokio_postgres::Row;
 
 const SQL: &str = "\
 SELECT (coalesce(current_setting('shared_preload_libraries', true), '') ~ 'pgaudit'
@@ -24,19 +22,13 @@ static CONNECTIONS: Metric = gauge(
     "log_connections",
 );
 
+static COLUMNS: [&Metric; 2] = [&ENABLED, &CONNECTIONS];
+
 /// Read at each inspection.
 pub(super) static VIEW: View = View {
     name: "pgaudit",
     sql: SQL,
-    metrics: &[&ENABLED, &CONNECTIONS],
+    metrics: &COLUMNS,
     pace: Pace::Inspection,
-    emit,
+    emit: |rows, sink| put_columns(rows, &COLUMNS, sink),
 };
-
-fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
-    for row in rows {
-        sink.put(&ENABLED, &[], row.try_get(0)?);
-        sink.put(&CONNECTIONS, &[], row.try_get(1)?);
-    }
-    Ok(())
-}

@@ -1,11 +1,9 @@
 //! Checkpoints: planned ones, and those that the log's growth or somebody forced (clause 3.3 参数).
 
-use super::view::{Pace, View, ViewError};
+use super::view::{Pace, View, put_columns};
 use crate::metric::counter;
-use agent_probe::Sink;
 use shared_model::{Metric, Unit};
 use std::time::Duration;
-use tokio_postgres::Row;
 
 const SQL: &str = "\
 SELECT checkpoints_timed::float8, checkpoints_req::float8, checkpoint_write_time::float8, checkpoint_sync_time::float8,
@@ -56,14 +54,5 @@ pub(super) static VIEW: View = View {
     sql: SQL,
     metrics: &COLUMNS,
     pace: Pace::Every(Duration::from_secs(15)),
-    emit,
+    emit: |rows, sink| put_columns(rows, &COLUMNS, sink),
 };
-
-fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
-    for row in rows {
-        for (column, metric) in COLUMNS.into_iter().enumerate() {
-            sink.put(metric, &[], row.try_get(column)?);
-        }
-    }
-    Ok(())
-}

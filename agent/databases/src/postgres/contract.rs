@@ -7,6 +7,7 @@
 #[allow(dead_code, clippy::expect_used, reason = "these tests use a part of it")]
 mod server;
 
+use super::logins;
 use super::views::{ALL, is_optional, prepare};
 use crate::view::emit;
 use agent_probe::Sink;
@@ -47,6 +48,9 @@ async fn views_fit_other_versions() {
             sink.begin();
             emit(view, &rows, &mut sink, &mut complaints);
             assert!(complaints.is_empty(), "{version} {name}: {complaints:?}");
+            if name == logins::VIEW.name {
+                assert!(logins::looks(&rows).unwrap().is_some(), "{version} {name}");
+            }
             if is_other {
                 otherwise.push(name);
             }

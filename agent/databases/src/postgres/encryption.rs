@@ -1,11 +1,9 @@
 //! Encryption in transit (clause 3.5 传输过程加密): whether the server speaks TLS, and who talks to it in clear.
 
-use super::view::{Pace, View, ViewError};
+use super::view::{Pace, View, put_columns};
 use crate::metric::gauge;
-use agent_probe::Sink;
 use shared_model::{Metric, Unit};
 use std::time::Duration;
-use tokio_postgres::Row;
 
 // A session over a Unix socket or over loopback never leaves the machine.
 const SQL: &str = "\
@@ -44,20 +42,13 @@ static CLEAR: Metric = gauge(
     "pg_stat_ssl.ssl, pg_stat_activity.client_addr",
 );
 
+static COLUMNS: [&Metric; 4] = [&ENABLED, &REMOTE, &SESSIONS, &CLEAR];
+
 /// Read every 15 seconds.
 pub(super) static VIEW: View = View {
     name: "pg_stat_ssl",
     sql: SQL,
-    metrics: &[&ENABLED, &REMOTE, &SESSIONS, &CLEAR],
+    metrics: &COLUMNS,
     pace: Pace::Every(Duration::from_secs(15)),
-    emit,
+    emit: |rows, sink| put_columns(rows, &COLUMNS, sink),
 };
-
-fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
-    for row in rows {
-        for (column, metric) in [&ENABLED, &REMOTE, &SESSIONS, &CLEAR].into_iter().enumerate() {
-            sink.put(metric, &[], row.try_get(column)?);
-        }
-    }
-    Ok(())
-}

@@ -1,10 +1,8 @@
 //! The server's log files (clause 3.1 日志): written, and kept for 30 days without a hole.
 
-use super::view::{Pace, View, ViewError};
+use super::view::{Pace, View, put_columns};
 use crate::metric::gauge;
-use agent_probe::Sink;
 use shared_model::{Metric, Unit};
-use tokio_postgres::Row;
 
 // Files exist only with the server's own collector; without it the log goes to the service manager and nothing is said here. A
 // cluster knows when it was made: the upper half of its identifier is that second (xlog.c, BootStrapXLOG). Days without a file
@@ -50,24 +48,13 @@ static AGE: Metric = gauge(
     "pg_control_system().system_identifier",
 );
 
+static COLUMNS: [&Metric; 5] = [&COLLECTOR, &OLDEST, &NEWEST, &MISSING, &AGE];
+
 /// Read at each inspection.
 pub(super) static VIEW: View = View {
     name: "pg_ls_logdir",
     sql: SQL,
-    metrics: &[&COLLECTOR, &OLDEST, &NEWEST, &MISSING, &AGE],
+    metrics: &COLUMNS,
     pace: Pace::Inspection,
-    emit,
+    emit: |rows, sink| put_columns(rows, &COLUMNS, sink),
 };
-
-fn emit(rows: &[Row], sink: &mut Sink) -> Result<(), ViewError> {
-    for row in rows {
-        for (column, metric) in
-            [&COLLECTOR, &OLDEST, &NEWEST, &MISSING, &AGE].into_iter().enumerate()
-        {
-            if let Some(value) = row.try_get(column)? {
-                sink.put(metric, &[], value);
-            }
-        }
-    }
-    Ok(())
-}

@@ -279,11 +279,12 @@ impl Session {
 }
 
 impl Inspection {
-    /// Enters what a look says of accounts. A column of another type is complained about where it is sampled.
+    /// Enters what a look says of accounts.
     fn remember(&mut self, rows: &[Row]) -> Result<(), ProbeError> {
-        match (&mut self.logins, logins::looks(rows)) {
-            (Some(book), Ok(Some((now, looks)))) => book.look(now, looks),
-            _ => Ok(()),
+        let Some(book) = &mut self.logins else { return Ok(()) };
+        match logins::looks(rows).map_err(|error| error.complaint(logins::VIEW.name))? {
+            Some((now, looks)) => book.look(now, looks),
+            None => Ok(()),
         }
     }
 }
