@@ -114,7 +114,7 @@ impl Logins {
     pub(crate) fn put(&self, metric: &'static Metric, sink: &mut Sink) {
         let Some(Idle { seconds, lines }) = &self.idle else { return };
         sink.put(metric, &[], *seconds);
-        sink.show(topic::LOGINS, lines.iter().map(|line| line.to_string()));
+        sink.show(topic::LOGINS, lines.iter().map(ToString::to_string));
     }
 }
 

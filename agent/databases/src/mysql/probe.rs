@@ -206,7 +206,7 @@ impl MysqlProbe {
                             let looks = logins::looks(&rows, &self.allowed);
                             match looks.map_err(|error| error.complaint(name)) {
                                 Ok(Some((now, looks))) => {
-                                    complaints.extend(book.look(now, looks).err())
+                                    complaints.extend(book.look(now, looks).err());
                                 }
                                 Ok(None) => {}
                                 Err(error) => complaints.push(error),
