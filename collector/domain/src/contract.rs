@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// The contract of one hospital. Defaults are the standard's own numbers.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Contract {
     /// Name or version that every figure carries.
     pub version: String,
@@ -20,6 +21,16 @@ pub struct Contract {
     pub unknown_after: Duration,
     /// Largest replication lag at which a standby counts as usable: 60 s, not scaled (a limit).
     pub standby_lag_max: Duration,
+    /// Arrival after a dispatch, or after it became level 1 (M-061): 5 min before scaling.
+    pub onsite: Duration,
+    /// How long what was found must be normal until core business counts as restored (M-035, M-036), before scaling: level 1
+    /// 2 min, level 2 5 min. The clock stops at the beginning of that time.
+    pub restored_after: [Duration; 2],
+    /// A finding that began within this of the cause it belongs to is linked to it, any other has an incident of its own: 60 s,
+    /// not scaled.
+    pub link_within: Duration,
+    /// Whether an incident is closed only when the hospital has signed it (M-142).
+    pub signature_required: bool,
 }
 
 impl Default for Contract {
@@ -31,6 +42,10 @@ impl Default for Contract {
             silent_after: Duration::from_secs(10),
             unknown_after: Duration::from_secs(120),
             standby_lag_max: Duration::from_secs(60),
+            onsite: Duration::from_secs(300),
+            restored_after: [Duration::from_secs(120), Duration::from_secs(300)],
+            link_within: Duration::from_secs(60),
+            signature_required: true,
         }
     }
 }
@@ -44,6 +59,15 @@ impl Contract {
     /// Scaled limit for the first human response.
     pub fn response_limit(&self, level: Level) -> Duration {
         self.scaled(level.response_limit())
+    }
+
+    /// Scaled time of being normal until core business counts as restored; `None` for levels whose clock a fix stops.
+    pub fn restored_after(&self, level: Level) -> Option<Duration> {
+        match level {
+            Level::One => Some(self.scaled(self.restored_after[0])),
+            Level::Two => Some(self.scaled(self.restored_after[1])),
+            Level::Three | Level::Four => None,
+        }
     }
 
     /// Scaled limit for the resolution.

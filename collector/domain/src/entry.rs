@@ -1,6 +1,6 @@
 //! Entries of the ledger (故障台账). This shape is on disk for ever: fields may be added, never changed or taken away.
 
-use crate::{Exhibit, IncidentId};
+use crate::{Category, Disputed, Exhibit, IncidentId, Request};
 use serde::{Deserialize, Serialize};
 use shared_model::{Clause, Labels, Level, Timestamp};
 use std::sync::Arc;
@@ -56,6 +56,9 @@ pub enum EntryKind {
         /// Opened from data that arrived late: it lay in a spool while the node had no session.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         late: bool,
+        /// Somebody has to be at the appliance by then, which level 1 asks for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        onsite_due: Option<Timestamp>,
     },
     /// A finding was linked to it.
     Linked {
@@ -76,6 +79,9 @@ pub enum EntryKind {
         why: String,
         /// New due time of the resolution.
         resolution_due: Timestamp,
+        /// Somebody has to be at the appliance by then, which level 1 asks for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        onsite_due: Option<Timestamp>,
     },
     /// Its own check changed condition.
     Condition {
@@ -141,7 +147,107 @@ pub enum EntryKind {
         response_due: Timestamp,
         /// New due times.
         resolution_due: Timestamp,
+        /// Somebody has to be at the appliance by then, which level 1 asks for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        onsite_due: Option<Timestamp>,
     },
-    /// The watch ended without a relapse.
+    /// Somebody was sent to the appliance.
+    Dispatched {
+        /// Who goes.
+        engineer: String,
+        /// When he has to be there.
+        onsite_due: Timestamp,
+    },
+    /// A person is at the appliance.
+    Arrived {
+        /// Whether in time.
+        in_time: bool,
+    },
+    /// The on-site limit passed and nobody was there.
+    OnsiteMissed,
+    /// What was found when it was opened has been normal for as long as its level asks (M-035, M-036).
+    CoreRestored {
+        /// Normal since then, in the collector's steady time: stops the resolution clock of levels 1 and 2.
+        since: Timestamp,
+        /// Whether in time.
+        in_time: bool,
+    },
+    /// A person confirms that core business runs again.
+    CoreConfirmed,
+    /// The provider asks the hospital to agree.
+    Asked {
+        /// To what.
+        #[serde(flatten)]
+        request: Request,
+        /// Why.
+        reason: String,
+    },
+    /// The hospital agreed, with what follows from it.
+    Consented {
+        /// To what.
+        #[serde(flatten)]
+        request: Request,
+    },
+    /// The hospital did not agree.
+    Declined {
+        /// Why.
+        reason: String,
+    },
+    /// A linked finding was taken out and has an incident of its own.
+    Separated {
+        /// Rule of the finding.
+        rule: Arc<str>,
+        /// Its subject.
+        subject: Labels,
+        /// Its own incident.
+        into: IncidentId,
+        /// Why.
+        reason: String,
+    },
+    /// The hospital doubts something.
+    Disputed {
+        /// What.
+        about: Disputed,
+        /// Its statement.
+        statement: String,
+    },
+    /// The dispute is over.
+    DisputeSettled {
+        /// What both agreed on.
+        outcome: String,
+    },
+    /// Category and root cause were stated.
+    Diagnosed {
+        /// Category.
+        category: Category,
+        /// Root cause.
+        root_cause: String,
+    },
+    /// A preventive measure was agreed.
+    Prevention {
+        /// What.
+        measure: String,
+        /// Who.
+        owner: String,
+        /// Until when.
+        due: Timestamp,
+    },
+    /// A backup before the repair, or why there is none.
+    BackedUp {
+        /// The backup, or the reason.
+        reference: String,
+        /// Whether it was done without.
+        waived: bool,
+    },
+    /// A line of the handling record.
+    Noted {
+        /// What was done or found.
+        text: String,
+    },
+    /// The watch ended without a relapse; the hospital's signature is missing.
+    WatchEnded,
+    /// The hospital signed.
+    Signed,
+    /// The watch ended without a relapse and what the contract asks for is signed.
     Closed,
 }

@@ -5,7 +5,7 @@ use shared_model::{Clause, Labels, Level, Timestamp};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Condition, Text};
+use crate::{Category, Condition, Disputed, Request, Text};
 
 /// An incident's number, given in order of opening from 1. Printed `W-000001`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl std::str::FromStr for IncidentId {
     }
 }
 
-/// States of mission §2.8.3, as far as they are built.
+/// States of mission §2.8.3. Dispatch, arrival, restored core and signature are instants of [`Clocks`], since they come in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentState {
@@ -40,8 +40,39 @@ pub enum IncidentState {
     Verifying,
     /// Verified and under the 24 h watch.
     Watching,
-    /// The watch ended without a relapse.
+    /// The watch ended without a relapse; the hospital has not signed.
+    Watched,
+    /// The watch ended without a relapse and the hospital signed, where the contract asks for that.
     Closed,
+    /// The hospital agreed that it was no fault.
+    Cancelled,
+    /// The hospital agreed that another incident is the same fault.
+    Merged,
+}
+
+impl IncidentState {
+    /// All states, in the order in which an incident goes through them.
+    pub const ALL: [Self; 9] = [
+        Self::Open,
+        Self::Acknowledged,
+        Self::Resolved,
+        Self::Verifying,
+        Self::Watching,
+        Self::Watched,
+        Self::Closed,
+        Self::Cancelled,
+        Self::Merged,
+    ];
+
+    /// Whether the fault is over: its checks have no effect on it any more.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Watched) || self.is_final()
+    }
+
+    /// Whether nothing can be done to it any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Closed | Self::Cancelled | Self::Merged)
+    }
 }
 
 impl fmt::Display for IncidentState {
@@ -52,7 +83,10 @@ impl fmt::Display for IncidentState {
             Self::Resolved => "resolved",
             Self::Verifying => "verifying",
             Self::Watching => "watching",
+            Self::Watched => "watched",
             Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
+            Self::Merged => "merged",
         })
     }
 }
@@ -83,6 +117,115 @@ pub struct Clocks {
     pub response_missed: Option<Timestamp>,
     /// The resolution came too late or not at all: when that was certain.
     pub resolution_missed: Option<Timestamp>,
+    /// Somebody was sent to the appliance.
+    pub dispatched: Option<Timestamp>,
+    /// Somebody has to be at the appliance by then.
+    pub onsite_due: Option<Timestamp>,
+    /// Somebody was there.
+    pub onsite: Option<Timestamp>,
+    /// Nobody was there in time: when that was certain.
+    pub onsite_missed: Option<Timestamp>,
+    /// Its own check is normal since then; `None` while it is breached or unknown.
+    pub clear_since: Option<Timestamp>,
+    /// Core business runs again since then, as the machine saw it.
+    pub core_restored: Option<Timestamp>,
+    /// A person confirmed that.
+    pub core_confirmed: Option<Timestamp>,
+    /// The hospital signed.
+    pub signed: Option<Timestamp>,
+}
+
+impl Clocks {
+    /// Clocks that have just begun to run.
+    pub const fn started(
+        occurred: Timestamp,
+        detected: Timestamp,
+        response_due: Timestamp,
+        resolution_due: Timestamp,
+    ) -> Self {
+        Self {
+            occurred,
+            detected,
+            response_due,
+            resolution_due,
+            acknowledged: None,
+            resolved: None,
+            verified: None,
+            watch_until: None,
+            closed: None,
+            response_missed: None,
+            resolution_missed: None,
+            dispatched: None,
+            onsite_due: None,
+            onsite: None,
+            onsite_missed: None,
+            clear_since: None,
+            core_restored: None,
+            core_confirmed: None,
+            signed: None,
+        }
+    }
+}
+
+/// What the provider asked the hospital to agree to.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Asked {
+    /// What.
+    pub request: Request,
+    /// Account that asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// A dispute (异议).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Dispute {
+    /// What is doubted.
+    pub about: Disputed,
+    /// Who doubts it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The hospital's statement.
+    pub statement: String,
+    /// What both agreed on, and when.
+    pub outcome: Option<(Timestamp, String)>,
+}
+
+/// A preventive measure (预防措施).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Prevention {
+    /// What.
+    pub measure: String,
+    /// Who is responsible.
+    pub owner: String,
+    /// Until when.
+    pub due: Timestamp,
+}
+
+/// What people wrote on the fault sheet (M-094), beside the fix and the handling record.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sheet {
+    /// Category and root cause.
+    pub diagnosis: Option<(Category, String)>,
+    /// Preventive measures.
+    pub preventions: Vec<Prevention>,
+    /// The backup before the repair, or the reason for none and `true`.
+    pub backup: Option<(String, bool)>,
+    /// What the hospital was asked and has not answered.
+    pub asked: Option<Asked>,
+    /// Disputes, oldest first; the last one may be open.
+    pub disputes: Vec<Dispute>,
+    /// Who was sent to the appliance.
+    pub dispatched: Option<String>,
+    /// Who signed for the hospital.
+    pub signed_by: Option<String>,
+    /// The incident that took over its findings.
+    pub merged_into: Option<IncidentId>,
 }
 
 /// A change of level.
@@ -179,4 +322,7 @@ pub struct Incident {
     /// What probes said of it, oldest first. A snapshot of an older release has none.
     #[serde(default)]
     pub evidence: Vec<Exhibit>,
+    /// What people wrote on the fault sheet. A snapshot of an older release has none.
+    #[serde(default)]
+    pub sheet: Sheet,
 }

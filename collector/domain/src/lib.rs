@@ -16,13 +16,16 @@ mod series;
 mod silence;
 mod silent_node;
 
-pub use act::{Act, ActRefused, Role};
+pub use act::{ACT_TEXT_MAX_CHARS, Act, ActRefused, Category, Deed, Disputed, Request, Role};
 pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor, Settled};
 pub use contract::{Contract, CoreService, DatabaseService, Topology};
 pub use delivery::{Delivery, DeliveryOutcome, DeliveryReport, Fate, Transition};
 pub use entry::{Actor, Entry, EntryKind};
 pub use finding::{Checks, Condition, Finding, Judgement};
-pub use incident::{Clocks, Exhibit, Incident, IncidentId, IncidentState, LevelChange, Link, Note};
+pub use incident::{
+    Asked, Clocks, Dispute, Exhibit, Incident, IncidentId, IncidentState, LevelChange, Link, Note,
+    Prevention, Sheet,
+};
 pub use revision::{IncidentRevision, IncidentSet};
 pub use rule::{Component, ExplainedBy, Rule, Text, Tier};
 pub use series::{Matcher, MatcherOp, SeriesData, SeriesId, SeriesReader};

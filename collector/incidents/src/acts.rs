@@ -1,117 +1,169 @@
-//! What people do: respond, state a fix, ask for verification.
+//! What people do to incidents: whether it is possible, and what is written.
 
-use crate::cause::Cause;
-use crate::machine::Machine;
+use crate::machine::{Machine, Run};
 use crate::state::LastAct;
 use collector_domain::{
-    Act, ActRefused, Actor, Condition, Entry, EntryKind, Incident, IncidentState, NODES_LOST,
+    ACT_TEXT_MAX_CHARS, Act, ActRefused, Actor, Checks, Deed, Entry, EntryKind, Incident,
+    IncidentId, Request,
 };
-use shared_model::Timestamp;
+use shared_model::{Level, Timestamp};
 
 impl Machine {
     /// Takes one act of a named person. A verification that was asked for completes on a later [`Machine::tick`].
     ///
     /// # Errors
     /// Why the act was refused; then nothing has changed.
-    pub fn act(&mut self, now: Timestamp, act: &Act) -> Result<Vec<Entry>, ActRefused> {
-        let id = act.incident();
-        let incident = self.incident(id).ok_or(ActRefused::Unknown(id))?;
-        if act.by().trim().is_empty() {
+    pub fn act(
+        &mut self,
+        now: Timestamp,
+        act: &Act,
+        checks: &dyn Checks,
+    ) -> Result<Vec<Entry>, ActRefused> {
+        let Act { incident: id, by, deed } = act;
+        let by = by.trim();
+        let incident = self.incident(*id).ok_or(ActRefused::Unknown(*id))?;
+        if by.is_empty() {
             return Err(ActRefused::Missing("the name of the account"));
         }
-        self.allowed(incident, act)?;
-        let now = self.advance(now);
-        let mut entries = Vec::new();
+        self.texts_fit(*id, deed)?;
+        self.allowed(incident, by, deed)?;
         // A limit that passed since the last tick is written before the act that came too late.
-        self.settle_due(&mut entries, now);
-        let Some(clocks) = self.incident(id).map(|i| i.clocks.clone()) else {
-            return Err(ActRefused::Unknown(id));
-        };
-        let kind = match act {
-            Act::Acknowledge { .. } => {
-                EntryKind::Acknowledged { in_time: now <= clocks.response_due }
-            }
-            Act::Resolve { fix, .. } => EntryKind::Resolved {
-                fix: fix.trim().to_owned(),
-                in_time: now <= clocks.resolution_due,
-            },
-            Act::Verify { .. } => EntryKind::VerifyAsked,
-        };
-        let by = act.by().trim().to_owned();
-        self.state.last_acts.insert(id, LastAct { by: by.clone(), at: now });
-        self.write(&mut entries, Entry { at: now, incident: id, actor: Actor::Person(by), kind });
-        Ok(entries)
+        let mut run = self.start(now, checks);
+        if matches!(deed, Deed::Acknowledge | Deed::Resolve { .. } | Deed::Verify) {
+            self.state.last_acts.insert(*id, LastAct { by: by.to_owned(), at: run.now });
+        }
+        self.perform(&mut run, *id, by, deed);
+        Ok(run.entries)
     }
 
-    fn allowed(&self, incident: &Incident, act: &Act) -> Result<(), ActRefused> {
-        let needed = match act {
-            Act::Acknowledge { .. } => IncidentState::Open,
-            Act::Resolve { .. } => IncidentState::Acknowledged,
-            Act::Verify { .. } => IncidentState::Resolved,
-        };
-        if incident.state != needed {
-            return Err(self.wrong_state(incident));
-        }
-        if let Act::Resolve { fix, .. } = act {
-            if fix.trim().is_empty() {
-                return Err(ActRefused::Missing("the fix"));
+    fn texts_fit(&self, incident: IncidentId, deed: &Deed) -> Result<(), ActRefused> {
+        for (name, text) in deed.texts() {
+            if text.trim().is_empty() {
+                return Err(ActRefused::Missing(name));
             }
-            if incident.condition != Condition::Clear {
-                let why = self.obstacle(incident);
-                return Err(ActRefused::StillBreached { incident: incident.id, why });
+            if text.chars().count() > ACT_TEXT_MAX_CHARS {
+                let why = format!("{name} is longer than {ACT_TEXT_MAX_CHARS} characters");
+                return Err(ActRefused::NotAllowed { incident, why });
             }
         }
         Ok(())
     }
 
-    /// Who brought it into its state and when, and what is possible now.
-    fn wrong_state(&self, incident: &Incident) -> ActRefused {
-        let clocks = &incident.clocks;
-        let last = self.state.last_acts.get(&incident.id);
-        let who = |act: &str, next: &str| match last {
-            Some(last) => format!("{act} by {} at {}; {next}", last.by, last.at),
-            None => next.to_owned(),
-        };
-        let hint = match incident.state {
-            IncidentState::Open => "acknowledge it first".to_owned(),
-            IncidentState::Acknowledged => {
-                let next = "state the fix to resolve it";
-                match (&incident.acknowledged_by, clocks.acknowledged) {
-                    (Some(by), Some(at)) => format!("acknowledged by {by} at {at}; {next}"),
-                    _ => next.to_owned(),
+    fn perform(&mut self, run: &mut Run<'_>, id: IncidentId, by: &str, deed: &Deed) {
+        match deed {
+            Deed::Separate { rule, subject, reason } => {
+                let actor = Actor::Person(by.to_owned());
+                self.separate(run, id, actor, (rule, subject), reason.trim());
+            }
+            Deed::Reopen { reason } => {
+                let Some(level) = self.incident(id).map(|i| i.level) else { return };
+                self.sign_off(run, id, by, EntryKind::Noted { text: reason.trim().to_owned() });
+                let kind = self.reopening(run.now, run.now, level);
+                self.sign_off(run, id, by, kind);
+            }
+            Deed::Consent => self.consent(run, id, by),
+            Deed::Sign => {
+                self.sign_off(run, id, by, EntryKind::Signed);
+                self.close_signed(run, id);
+            }
+            simple => {
+                let Some(incident) = self.incident(id) else { return };
+                if let Some(kind) = self.entry_of(run.now, incident, simple) {
+                    self.sign_off(run, id, by, kind);
                 }
             }
-            IncidentState::Resolved => who("resolved", "verify the repair"),
-            IncidentState::Verifying => {
-                who("verification asked for", "wait for samples newer than that")
-            }
-            IncidentState::Watching => {
-                let until = clocks.watch_until.unwrap_or_default();
-                format!("verified and watched until {until}; nothing is left to do")
-            }
-            IncidentState::Closed => {
-                let at = clocks.closed.unwrap_or_default();
-                format!("closed at {at}; a new fault opens a new incident")
-            }
-        };
-        ActRefused::WrongState { incident: incident.id, state: incident.state.to_string(), hint }
+        }
     }
 
-    /// Which check keeps the incident from being resolved, and its value.
-    fn obstacle(&self, incident: &Incident) -> String {
-        let link = incident.links.iter().find(|l| {
-            l.condition == incident.condition
-                && (Cause::from_id(&incident.cause).is_some() || *incident.cause == *NODES_LOST)
-        });
-        let (rule, subject, value) = match link {
-            Some(link) => (&link.rule, &link.subject, link.value),
-            None => (&incident.cause, &incident.subject, incident.value),
-        };
-        let condition = match (incident.condition, value) {
-            (Condition::Unknown, _) => "unknown: there is no fresh data".to_owned(),
-            (_, Some(value)) => format!("breached at {value}"),
-            (_, None) => "breached".to_owned(),
-        };
-        format!("{rule} on {subject} is {condition}")
+    /// Writes an entry in a person's name.
+    fn sign_off(&mut self, run: &mut Run<'_>, incident: IncidentId, by: &str, kind: EntryKind) {
+        let actor = Actor::Person(by.to_owned());
+        self.write(&mut run.entries, Entry { at: run.now, incident, actor, kind });
+    }
+
+    /// The entry of a deed that is one.
+    fn entry_of(&self, now: Timestamp, incident: &Incident, deed: &Deed) -> Option<EntryKind> {
+        let clocks = &incident.clocks;
+        let trimmed = |text: &String| text.trim().to_owned();
+        Some(match deed {
+            Deed::Acknowledge => EntryKind::Acknowledged { in_time: now <= clocks.response_due },
+            Deed::Dispatch { engineer } => EntryKind::Dispatched {
+                engineer: trimmed(engineer),
+                onsite_due: now.plus(self.contract.scaled(self.contract.onsite)),
+            },
+            Deed::Arrive => {
+                EntryKind::Arrived { in_time: clocks.onsite_due.is_none_or(|due| now <= due) }
+            }
+            Deed::ConfirmCore => EntryKind::CoreConfirmed,
+            Deed::Resolve { fix } => {
+                let in_time = resolved_at(incident, now) <= clocks.resolution_due;
+                EntryKind::Resolved { fix: trimmed(fix), in_time }
+            }
+            Deed::Verify => EntryKind::VerifyAsked,
+            Deed::Ask { request, reason } => {
+                EntryKind::Asked { request: *request, reason: trimmed(reason) }
+            }
+            Deed::Decline { reason } => EntryKind::Declined { reason: trimmed(reason) },
+            Deed::Dispute { about, statement } => {
+                EntryKind::Disputed { about: *about, statement: trimmed(statement) }
+            }
+            Deed::SettleDispute { outcome } => {
+                EntryKind::DisputeSettled { outcome: trimmed(outcome) }
+            }
+            Deed::Diagnose { category, root_cause } => {
+                EntryKind::Diagnosed { category: *category, root_cause: trimmed(root_cause) }
+            }
+            Deed::Prevent { measure, owner, due } => EntryKind::Prevention {
+                measure: trimmed(measure),
+                owner: trimmed(owner),
+                due: *due,
+            },
+            Deed::BackUp { reference, waived } => {
+                EntryKind::BackedUp { reference: trimmed(reference), waived: *waived }
+            }
+            Deed::Note { text } => EntryKind::Noted { text: trimmed(text) },
+            Deed::Separate { .. } | Deed::Reopen { .. } | Deed::Consent | Deed::Sign => {
+                return None;
+            }
+        })
+    }
+
+    /// The hospital agrees: what was asked for happens.
+    fn consent(&mut self, run: &mut Run<'_>, id: IncidentId, by: &str) {
+        let asked = self.incident(id).and_then(|i| i.sheet.asked.as_ref());
+        let Some(request) = asked.map(|asked| asked.request) else { return };
+        if let Request::Merge { into } = request {
+            self.hand_findings_over(run, id, into);
+        }
+        self.sign_off(run, id, by, EntryKind::Consented { request });
+        if !matches!(request, Request::Lower { .. }) {
+            self.let_go(&[id]);
+            self.retire(&[id]);
+        }
+    }
+
+    /// The checks of a merged incident are those of the other one from now on.
+    fn hand_findings_over(&mut self, run: &mut Run<'_>, id: IncidentId, into: IncidentId) {
+        let Some(incident) = self.incident(id) else { return };
+        let own = std::iter::once((incident.cause.clone(), incident.subject.clone()));
+        let links = incident.links.iter().map(|l| (l.rule.clone(), l.subject.clone()));
+        for (rule, subject) in own.chain(links).collect::<Vec<_>>() {
+            match self.catalogue.rule(&rule).cloned() {
+                Some(known) => self.link_and_raise(run, into, &known, &subject),
+                None => self.link(run, into, &rule, &subject),
+            }
+        }
+    }
+}
+
+/// When the resolution clock stopped for who states the fix now: at level 1 and 2 core business may have been back before
+/// (M-035, M-036).
+fn resolved_at(incident: &Incident, now: Timestamp) -> Timestamp {
+    let clocks = &incident.clocks;
+    match incident.level {
+        Level::One | Level::Two => {
+            clocks.core_restored.or(clocks.clear_since).map_or(now, |at| at.min(now))
+        }
+        Level::Three | Level::Four => now,
     }
 }

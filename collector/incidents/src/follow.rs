@@ -8,9 +8,7 @@ use crate::machine::{Machine, Run, links_to};
 use crate::raise::{Opening, is_repaired, sentence};
 use crate::service::Assessment;
 use crate::standing::Standing;
-use collector_domain::{
-    Condition, DatabaseService, EntryKind, Incident, IncidentId, IncidentState,
-};
+use collector_domain::{Condition, DatabaseService, Incident, IncidentId, IncidentState};
 use serde::{Deserialize, Serialize};
 use shared_model::{Labels, Level, Timestamp};
 use std::collections::BTreeSet;
@@ -178,13 +176,14 @@ impl Machine {
             return;
         }
         let level = incident.level.more_severe(cause.level());
-        let kind = EntryKind::Reclassified {
-            cause: Arc::from(cause.id()),
-            clause: cause.clause(),
+        let of = (Arc::from(cause.id()), cause.clause());
+        let kind = self.reclassification(
+            run.now,
+            incident,
+            of,
             level,
-            why: sentence(&cause.title().en, evidence),
-            resolution_due: self.due_after_rise(run.now, incident, level),
-        };
+            sentence(&cause.title().en, evidence),
+        );
         self.record(run, id, kind);
     }
 

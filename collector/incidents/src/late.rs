@@ -53,7 +53,7 @@ impl Machine {
             self.late_condition(run, id, finding);
             return;
         }
-        if let Some(id) = self.explaining(&finding.rule, &finding.subject) {
+        if let Some(id) = self.explaining(&finding.rule, &finding.subject, finding.since) {
             self.link(run, id, &finding.rule, &finding.subject);
             self.late_condition(run, id, finding);
             return;

@@ -5,6 +5,7 @@
 //! incidents that people see can always be derived again from the ledger.
 
 mod acts;
+mod allowed;
 mod catalogue;
 mod cause;
 mod clocks;
@@ -20,6 +21,8 @@ mod outage;
 mod peers;
 mod predicates;
 mod raise;
+mod restored;
+mod separate;
 mod service;
 mod silence;
 mod standing;

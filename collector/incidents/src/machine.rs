@@ -8,7 +8,7 @@ use crate::state::MachineState;
 use crate::{CLOSED_MAX, DEVIATIONS_MAX};
 use collector_domain::{
     Actor, Checks, Condition, Contract, Entry, EntryKind, Finding, Incident, IncidentId,
-    IncidentState, NODE_SILENT, Rule, Tier, Topology, check_of,
+    NODE_SILENT, Rule, Tier, Topology, check_of,
 };
 use shared_model::{Labels, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,6 +117,8 @@ impl Machine {
     pub fn tick(&mut self, now: Timestamp, checks: &dyn Checks) -> Vec<Entry> {
         let mut run = self.start(now, checks);
         self.moment(&mut run, &[]);
+        self.note_restored(&mut run);
+        self.part_ways(&mut run);
         self.verify_waiting(&mut run);
         self.end_watches(&mut run);
         run.entries
@@ -180,7 +182,7 @@ impl Machine {
 
     /// Unfinished incidents in order of number.
     pub(crate) fn unfinished(&self) -> impl Iterator<Item = &Incident> {
-        self.state.incidents.values().filter(|i| i.state != IncidentState::Closed)
+        self.state.incidents.values().filter(|i| !i.state.is_over())
     }
 
     /// Whether a node is silent: what its agent said last is unknown until it is heard again.
@@ -219,10 +221,9 @@ impl Machine {
         IncidentId(self.state.last_number)
     }
 
-    /// After incidents closed: lets go of what nothing refers to any more.
-    pub(crate) fn forget_closed(&mut self, closed: &[IncidentId]) {
-        for id in closed {
-            self.state.closed.push_back(*id);
+    /// After faults are over: lets go of standings that nothing refers to any more.
+    pub(crate) fn let_go(&mut self, over: &[IncidentId]) {
+        for id in over {
             self.state.last_acts.remove(id);
             let Some(incident) = self.state.incidents.get(id) else { continue };
             let own = (Arc::from(check_of(&incident.cause)), incident.subject.clone());
@@ -239,6 +240,11 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// After incidents came to their end: keeps the last [`CLOSED_MAX`].
+    pub(crate) fn retire(&mut self, ended: &[IncidentId]) {
+        self.state.closed.extend(ended);
         while self.state.closed.len() > CLOSED_MAX {
             if let Some(oldest) = self.state.closed.pop_front() {
                 self.state.incidents.remove(&oldest);

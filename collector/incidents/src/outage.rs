@@ -6,9 +6,7 @@ use crate::machine::{Machine, Run, is_own, links_to};
 use crate::raise::{Opening, is_repaired, sentence, words};
 use crate::silence::{SILENT_MIN, SilentNode, begun};
 use crate::standing::Standing;
-use collector_domain::{
-    Condition, EntryKind, IncidentId, IncidentState, NODE_SILENT, NODES_LOST, check_of,
-};
+use collector_domain::{Condition, IncidentId, IncidentState, NODE_SILENT, NODES_LOST, check_of};
 use shared_model::{Labels, Level};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -127,13 +125,14 @@ impl Machine {
             return Some(self.open(run, opening));
         };
         let (id, level) = (incident.id, incident.level.more_severe(Level::Two));
-        let kind = EntryKind::Reclassified {
-            cause: Arc::clone(&cause),
-            clause,
+        let of = (Arc::clone(&cause), clause);
+        let kind = self.reclassification(
+            run.now,
+            incident,
+            of,
             level,
-            why: sentence("other nodes were lost within the same seconds", &evidence),
-            resolution_due: self.due_after_rise(run.now, incident, level),
-        };
+            sentence("other nodes were lost within the same seconds", &evidence),
+        );
         // Linked first, the new cause changes places with the node's own check.
         self.link(run, id, &cause, &subject);
         self.record(run, id, kind);

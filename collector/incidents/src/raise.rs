@@ -47,8 +47,8 @@ impl Machine {
         if self.recur(run, breach) {
             return;
         }
-        match self.explaining(rule, subject) {
-            Some(id) => self.link(run, id, rule, subject),
+        match self.explaining(rule, subject, breach.since) {
+            Some(id) => self.link_and_raise(run, id, &known, subject),
             None if **rule == *PROBE_DATA && self.may_be_silence(run.now, breach) => {
                 self.state.deferred.insert((Arc::clone(rule), subject.clone()));
             }
@@ -101,13 +101,31 @@ impl Machine {
             .any(|i| *i.cause != *NODES_LOST || !is_over(i, &breach.rule, &breach.subject))
     }
 
-    /// The unfinished incident, not yet in its watch, that explains this symptom.
-    pub(crate) fn explaining(&self, rule: &str, subject: &Labels) -> Option<IncidentId> {
+    /// The unfinished incident, not yet in its watch, that explains this symptom, which began at `since`.
+    pub(crate) fn explaining(
+        &self,
+        rule: &str,
+        subject: &Labels,
+        since: Timestamp,
+    ) -> Option<IncidentId> {
         let explained = self.catalogue.rule(rule)?;
         self.unfinished()
             .filter(|i| i.state != IncidentState::Watching)
+            .filter(|i| self.began_with(i, since))
             .find(|i| explains(i, explained, subject) || self.covers(i, rule, subject))
             .map(|i| i.id)
+    }
+
+    /// Whether something began together with the incident, or with what its check shows now: a fault of another time is a
+    /// fault of its own.
+    fn began_with(&self, incident: &Incident, since: Timestamp) -> bool {
+        let own = self.state.standings.get(check_of(&incident.cause), &incident.subject);
+        let starts = [Some(incident.clocks.occurred), own.map(|s| s.since)];
+        let is_near = |start: Timestamp| {
+            let apart = since.since(start).max(start.since(since));
+            apart <= self.contract.link_within
+        };
+        starts.into_iter().flatten().any(is_near)
     }
 
     /// Whether a database service's incident covers what its sessions and databases show.
@@ -121,6 +139,22 @@ impl Machine {
             && self.service_of(rule, subject).is_some_and(|s| {
                 Some(s.name.as_str()) == service && self.concerns(cause, s, subject)
             })
+    }
+
+    /// Links a finding, whose level is the incident's from then on if it is more severe.
+    pub(crate) fn link_and_raise(
+        &mut self,
+        run: &mut Run<'_>,
+        id: IncidentId,
+        rule: &Rule,
+        subject: &Labels,
+    ) {
+        self.link(run, id, &rule.id, subject);
+        let Some(incident) = self.incident(id).filter(|i| rule.level < i.level) else { return };
+        let of = (Arc::clone(&incident.cause), incident.clause.clone());
+        let why = format!("{} is of level {}", rule.id, rule.level.number());
+        let kind = self.reclassification(run.now, incident, of, rule.level, why);
+        self.record(run, id, kind);
     }
 
     /// Writes the link. The ledger has it even when the incident's own list is full.
@@ -157,13 +191,9 @@ impl Machine {
         let Some(symptom) = symptom else { return self.open(run, opening) };
         let (id, level) = (symptom.id, symptom.level.more_severe(opening.level));
         let why = format!("{} explains {}", opening.cause, symptom.cause);
-        let kind = EntryKind::Reclassified {
-            cause: Arc::clone(&opening.cause),
-            clause: opening.clause,
-            level,
-            why: sentence(&why, &opening.evidence),
-            resolution_due: self.due_after_rise(run.now, symptom, level),
-        };
+        let of = (Arc::clone(&opening.cause), opening.clause);
+        let kind =
+            self.reclassification(run.now, symptom, of, level, sentence(&why, &opening.evidence));
         self.link(run, id, &opening.cause, &opening.subject);
         self.record(run, id, kind);
         id
@@ -189,6 +219,7 @@ impl Machine {
             value: opening.value,
             response_due: run.now.plus(self.contract.response_limit(opening.level)),
             resolution_due: run.now.plus(self.contract.resolution_limit(opening.level)),
+            onsite_due: self.onsite_due(run.now, opening.level),
             evidence: opening.evidence,
             late: opening.late,
         };

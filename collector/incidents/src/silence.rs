@@ -7,7 +7,7 @@ use crate::outage::LostByAppliance;
 use crate::peers::ProbesByPeer;
 use crate::raise::{Opening, sentence, words};
 use crate::standing::Standing;
-use collector_domain::{Condition, EntryKind, NODE_LOST, NODE_SILENT};
+use collector_domain::{Condition, NODE_LOST, NODE_SILENT};
 use shared_model::{Level, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,13 +154,14 @@ impl Machine {
             level < at || (cause == NODE_LOST && held != NODE_LOST && level <= at)
         };
         if let Some(incident) = held.filter(|i| is_worse(&i.cause, i.level)) {
-            let kind = EntryKind::Reclassified {
-                cause: Arc::from(cause),
-                clause: incident.clause.clone(),
+            let of = (Arc::from(cause), incident.clause.clone());
+            let kind = self.reclassification(
+                run.now,
+                incident,
+                of,
                 level,
-                why: sentence("no witness sees it alive any more", &evidence),
-                resolution_due: self.due_after_rise(run.now, incident, level),
-            };
+                sentence("no witness sees it alive any more", &evidence),
+            );
             let id = incident.id;
             self.record(run, id, kind);
         }

@@ -35,10 +35,12 @@ fn texts_are_required() {
     let mut world =
         World::play(1, "0 breach os.cpu_busy host=db1\n1 ack 1 li\n2 clear os.cpu_busy host=db1");
     let incident = collector_domain::IncidentId(1);
-    for (by, fix, want) in [("li", " ", "the fix is required"), (" ", "x", "account is required")] {
+    for (by, fix, want) in [("li", " ", "fix is required"), (" ", "x", "account is required")] {
         let (by, fix) = (by.to_owned(), fix.to_owned());
-        let act = collector_domain::Act::Resolve { incident, by, fix };
-        let refused = world.machine.act(world.now(), &act).unwrap_err().to_string();
+        let deed = collector_domain::Deed::Resolve { fix };
+        let act = collector_domain::Act { incident, by, deed };
+        let refused = world.machine.act(world.now(), &act, &world.board);
+        let refused = refused.unwrap_err().to_string();
         assert!(refused.contains(want), "{refused}");
     }
 }

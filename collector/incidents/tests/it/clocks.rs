@@ -34,8 +34,8 @@ fn the_response_is_due_after_five_minutes() {
     }
 }
 
-/// Scenario: incidents of levels 2 and 3 resolved just before, at and after their limits, at scale 10.
-/// Guarantees: at the due time is in time; after it, the miss is written once and the resolution is late.
+/// Scenario: incidents of levels 2 and 3 resolved just before, at and after their limits, at scale 10, normal since a moment
+/// before. Guarantees: at the due time is in time; after it, the miss is written once and the resolution is late.
 #[test]
 fn the_resolution_is_due_by_level() {
     for (level, limit, breach) in BREACHES {
@@ -43,12 +43,14 @@ fn the_resolution_is_due_by_level() {
         let due = limit / 10;
         for (at, missed) in [(due - 1, 0), (due, 0), (due + 1, 1)] {
             let in_time = missed == 0;
+            // Level 2 is in time by what was normal in time, level 3 by the fix alone.
+            let cleared = if level == 2 { at } else { 2 };
             let world = World::play(
                 10,
                 &format!(
                     "0 {breach}
                      1 ack 1 li
-                     2 {clear}
+                     {cleared} {clear}
                      {at} wrote {missed} resolution_missed
                      {at} resolve 1 li
                      {at} wrote 1 resolved in_time={in_time}
@@ -114,7 +116,7 @@ fn a_rise_never_moves_a_deadline_back() {
 }
 
 /// Scenario: the watch of 24 h at scale 1000 (86.4 s), to its end and with no data at its end.
-/// Guarantees: closed at the first tick after the end; while the check is unknown the watch goes on.
+/// Guarantees: it is over at the first tick after the end and waits for the hospital; while the check is unknown the watch goes on.
 #[test]
 fn the_watch_ends_by_itself() {
     const REPAIRED: &str = "
@@ -127,14 +129,18 @@ fn the_watch_ends_by_itself() {
         91 want 1 os.cpu_busy L3 watching clear
     ";
     let mut world = World::play(1_000, REPAIRED);
-    world.run("92 want 1 os.cpu_busy L3 closed clear\n95 wrote 1 closed\n96 refuse verify 1 li: closed at");
+    world.run(
+        "92 want 1 os.cpu_busy L3 watched clear
+         95 wrote 1 watch_ended
+         96 refuse verify 1 li: signature",
+    );
     world.run("97 breach os.cpu_busy host=db1\n97 want 2 os.cpu_busy L3 open breached");
     let mut world = World::play(1_000, REPAIRED);
     world.run(
         "91 unknown os.cpu_busy host=db1
          120 want 1 os.cpu_busy L3 watching unknown
          121 clear os.cpu_busy host=db1
-         122 want 1 os.cpu_busy L3 closed clear",
+         122 want 1 os.cpu_busy L3 watched clear",
     );
 }
 

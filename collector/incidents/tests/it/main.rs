@@ -6,6 +6,7 @@ mod evidence;
 mod faults;
 mod pack;
 mod peers;
+mod people;
 mod properties;
 mod relapse;
 mod services;

@@ -8,7 +8,7 @@ use shared_model::Level;
 /// Rule, clause, tier, level, and its causes as `rule label=template`.
 type Row = (&'static str, &'static str, Tier, Level, &'static [&'static str]);
 
-const ROWS: [Row; 23] = [
+const ROWS: [Row; 24] = [
     ("db.instance_up", "3.1", Tier::Incident, Level::Two, &[]),
     ("db.writable", "2.2", Tier::Predicate, Level::Two, &[]),
     ("db.standby_usable", "2.2", Tier::Predicate, Level::Two, &[]),
@@ -22,6 +22,7 @@ const ROWS: [Row; 23] = [
         Level::Three,
         &["storage.free_space host={host} device=/dev/{device}"],
     ),
+    ("storage.quorum_risk", "2.2", Tier::Incident, Level::Two, &["storage.free_space host={host}"]),
     ("session.blocked", "3.1", Tier::Incident, Level::Three, &[]),
     (
         "session.idle_transaction",

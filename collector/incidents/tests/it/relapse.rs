@@ -277,7 +277,7 @@ fn a_rise_to_a_watched_cause_merges_nothing() {
 fn a_watch_does_not_end_while_a_classification_settles() {
     for (finding, want) in [
         (REPLICATION, &["1 db.standby_lost L3 open breached"][..]),
-        (PRIMARY, &["1 db.standby_lost L3 closed clear", "2 db.suspect L2 open breached"]),
+        (PRIMARY, &["1 db.standby_lost L3 watched clear", "2 db.suspect L2 open breached"]),
     ] {
         let mut world = World::play(1_000, HEALTHY);
         world.run(&format!(
@@ -291,7 +291,7 @@ fn a_watch_does_not_end_while_a_classification_settles() {
              100 want 1 db.standby_lost L3 watching clear"
         ));
         let gone = &mut world.clone();
-        gone.run(&format!("100 clear {finding}\n101 want 1 db.standby_lost L3 closed clear"));
+        gone.run(&format!("100 clear {finding}\n101 want 1 db.standby_lost L3 watched clear"));
         gone.run("110 incidents 1");
         world.wait_until(101);
         assert_eq!(world.incidents(), want);

@@ -2,7 +2,7 @@
 
 use crate::pack::{self, HEALTHY};
 use crate::timeline::World;
-use collector_domain::{EntryKind, IncidentId, Topology};
+use collector_domain::{Clocks, EntryKind, IncidentId, Topology};
 use collector_incidents::Truth;
 
 fn healthy() -> World {
@@ -373,7 +373,8 @@ fn reconfiguration_keeps_what_runs() {
          11 breach os.cpu_busy host=db1",
     );
     let incidents = world.machine.incidents();
-    assert_eq!(incidents[&IncidentId(1)].clocks, before);
+    let clear_since = Some(world.now().minus(std::time::Duration::from_secs(2)));
+    assert_eq!(incidents[&IncidentId(1)].clocks, Clocks { clear_since, ..before });
     let clocks = &incidents[&IncidentId(2)].clocks;
     assert_eq!(clocks.response_due.since(clocks.detected).as_secs(), 30);
 }

@@ -3,14 +3,14 @@
 //!
 //! Verbs: `clear|breach|unknown RULE label=value... [value=V] [age=S]` (consecutive ones of one second are one batch; `flush`
 //! ends a batch), `mute|unmute HOST`, `judge ok|bad|hold RULE label=value...` (the check's newest sample without a finding),
-//! `ack|resolve|verify NUMBER WHO`, `refuse ACT NUMBER WHO: TEXT IN THE REFUSAL`,
+//! `ACT NUMBER WHO [...]` with the acts of [`deed`], `refuse ACT NUMBER WHO [...]: TEXT IN THE REFUSAL`,
 //! `say SEQ INSTANCE TOPIC [LINE|LINE]` (a probe's evidence), `evidence NUMBER [LINE|LINE]` (the incident's last one),
 //! `want NUMBER CAUSE LEVEL STATE CONDITION`, `links NUMBER RULE...`, `incidents COUNT`, `wrote COUNT KIND`.
 
 use crate::pack;
 use collector_domain::{
-    Act, ActRefused, Checks, Condition, Contract, Entry, Exhibit, Finding, IncidentId, Judgement,
-    Topology,
+    Act, ActRefused, Category, Checks, Condition, Contract, Deed, Disputed, Entry, Exhibit,
+    Finding, IncidentId, Judgement, Request, Topology,
 };
 use collector_incidents::{Machine, MachineState};
 use shared_model::{Labels, Seq, Timestamp};
@@ -149,16 +149,12 @@ impl World {
 
     pub(crate) fn act(&mut self, text: &str) -> Result<(), ActRefused> {
         self.flush();
-        let words: Vec<&str> = text.split(' ').collect();
-        let [act, number, by] = words[..] else { unreachable!("an act is ACT NUMBER WHO: {text}") };
+        let words: Vec<&str> = text.splitn(4, ' ').collect();
+        let [act, number, by, ..] = words[..] else { unreachable!("ACT NUMBER WHO ...: {text}") };
         let incident: IncidentId = number.parse().expect("a number");
-        let by = by.to_owned();
-        let act = match act {
-            "ack" => Act::Acknowledge { incident, by },
-            "resolve" => Act::Resolve { incident, by, fix: "重启实例".to_owned() },
-            _ => Act::Verify { incident, by },
-        };
-        let entries = self.machine.act(self.now(), &act)?;
+        let deed = deed(act, words.get(3).copied().unwrap_or_default());
+        let act = Act { incident, by: by.to_owned(), deed };
+        let entries = self.machine.act(self.now(), &act, &self.board)?;
         self.entries.extend(entries);
         Ok(())
     }
@@ -207,10 +203,6 @@ impl World {
             "mute" => drop(self.muted.insert(rest.to_owned())),
             "unmute" => drop(self.muted.remove(rest)),
             "judge" => self.judge(rest),
-            "ack" | "resolve" | "verify" => {
-                let outcome = self.act(&format!("{verb} {rest}"));
-                assert_eq!(outcome, Ok(()), "{line}");
-            }
             "refuse" => {
                 let (act, why) = rest.split_once(": ").expect("refuse ACT: WHY");
                 let before = self.machine.state().clone();
@@ -250,7 +242,10 @@ impl World {
                 let count: usize = count.parse().expect("a count");
                 assert_eq!(self.wrote(kind), count, "{line}");
             }
-            _ => unreachable!("no such verb: {line}"),
+            act => {
+                let outcome = self.act(&format!("{act} {rest}"));
+                assert_eq!(outcome, Ok(()), "{line}");
+            }
         }
     }
 
@@ -303,5 +298,49 @@ impl World {
             value: finding.value,
         };
         self.board.0.insert((finding.rule.to_string(), finding.subject), judgement);
+    }
+}
+
+/// An act's deed: `ack`, `resolve`, `verify`, or JSON after the word `do` for the others.
+fn deed(act: &str, rest: &str) -> Deed {
+    let text = || rest.to_owned();
+    match act {
+        "ack" => Deed::Acknowledge,
+        "resolve" => Deed::Resolve { fix: "重启实例".to_owned() },
+        "verify" => Deed::Verify,
+        "dispatch" => Deed::Dispatch { engineer: text() },
+        "arrive" => Deed::Arrive,
+        "confirm-core" => Deed::ConfirmCore,
+        "reopen" => Deed::Reopen { reason: text() },
+        "consent" => Deed::Consent,
+        "decline" => Deed::Decline { reason: text() },
+        "ask-cancel" => Deed::Ask { request: Request::Cancel, reason: text() },
+        "ask-lower" => {
+            let (level, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+            let level = level.parse::<u8>().ok().and_then(|n| n.try_into().ok()).expect("a level");
+            Deed::Ask { request: Request::Lower { level }, reason: reason.to_owned() }
+        }
+        "ask-merge" => {
+            let (into, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+            let into = into.parse().expect("a number");
+            Deed::Ask { request: Request::Merge { into }, reason: reason.to_owned() }
+        }
+        "separate" => {
+            let (rule, subject) = rest.split_once(' ').expect("separate RULE label=value...");
+            let labels = subject.split(' ').filter_map(|w| w.split_once('='));
+            let (rule, subject) = (rule.into(), Labels::from_pairs(labels));
+            Deed::Separate { rule, subject, reason: "another fault".to_owned() }
+        }
+        "dispute" => Deed::Dispute { about: Disputed::Response, statement: text() },
+        "settle" => Deed::SettleDispute { outcome: text() },
+        "diagnose" => Deed::Diagnose { category: Category::Performance, root_cause: text() },
+        "prevent" => {
+            let (measure, owner) = (text(), "li".to_owned());
+            Deed::Prevent { measure, owner, due: START }
+        }
+        "back-up" => Deed::BackUp { reference: text(), waived: false },
+        "note" => Deed::Note { text: text() },
+        "sign" => Deed::Sign,
+        _ => unreachable!("no such verb or act: {act}"),
     }
 }

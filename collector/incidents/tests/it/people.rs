@@ -1,0 +1,279 @@
+//! What people do beside response and repair: on site, restored core, requests to the hospital, disputes, the signature.
+
+use crate::timeline::{START, World};
+use collector_domain::{IncidentId, IncidentState};
+use std::time::Duration;
+
+const DOWN: &str = "
+    0 breach db.instance_up host=db1 instance=db1:5432
+    0 breach db.instance_up host=db2 instance=db1:5432
+    0 clear db.instance_up host=db1 instance=db2:5432
+    0 breach db.standby_usable host=db2 instance=db2:5432
+    0 breach core.service_up host=db2 instance=db1:5432 service=挂号
+    0 want 1 db.down L1 open breached
+";
+const UP: &str = "
+    {at} clear db.instance_up host=db1 instance=db1:5432
+    {at} clear db.instance_up host=db2 instance=db1:5432
+    {at} clear db.standby_usable host=db2 instance=db2:5432
+    {at} clear core.service_up host=db2 instance=db1:5432 service=挂号
+";
+
+fn up(at: u64) -> String {
+    UP.replace("{at}", &at.to_string())
+}
+
+/// Scenario: a level 1 whose predicates are normal again just before, at and after its 15 minutes, and which is repaired much
+/// later. Guarantees: the clock stops when they became normal, two minutes later it is known; only after the due time is a miss.
+#[test]
+fn the_core_is_back_when_it_became_normal() {
+    for (at, missed) in [(899, 0), (900, 0), (901, 1)] {
+        let world = World::play(
+            1,
+            &format!(
+                "{DOWN}\n1 ack 1 li{}
+                 {} wrote 0 core_restored
+                 {} wrote 1 core_restored in_time={}
+                 {} confirm-core 1 li
+                 5000 resolve 1 li
+                 5000 wrote 1 resolved in_time={}
+                 5000 wrote {missed} resolution_missed",
+                up(at),
+                at + 119,
+                at + 120,
+                missed == 0,
+                at + 200,
+                missed == 0,
+            ),
+        );
+        let clocks = &world.machine.incidents()[&IncidentId(1)].clocks;
+        let restored = clocks.core_restored.map(|t| t.since(START).as_secs());
+        assert_eq!(restored, Some(at));
+        assert_eq!(clocks.core_confirmed.map(|t| t.since(START).as_secs()), Some(at + 200));
+    }
+}
+
+/// Scenario: the database comes back for less than two minutes before the due time and fails again after it.
+/// Guarantees: what did not hold has not stopped the clock; the miss is certain when it fails again.
+#[test]
+fn what_does_not_hold_is_not_restored() {
+    World::play(
+        1,
+        &format!(
+            "{DOWN}\n1 ack 1 li
+             2 refuse confirm-core 1 li: is breached{}
+             910 wrote 0 resolution_missed
+             950 breach core.service_up host=db2 instance=db1:5432 service=挂号
+             950 want 1 db.down L1 acknowledged breached
+             951 wrote 1 resolution_missed
+             951 wrote 0 core_restored",
+            up(895)
+        ),
+    );
+}
+
+/// Scenario: a level 1, for which somebody has to come, with arrivals before, at and after five minutes, and a level 3 to which
+/// somebody is sent. Guarantees: level 1 asks without a dispatch; a miss is written once; arriving twice or unasked is refused.
+#[test]
+fn somebody_is_on_site_in_time() {
+    for (at, late) in [(299, 0), (300, 0), (301, 1)] {
+        World::play(
+            1,
+            &format!(
+                "{DOWN}\n1 dispatch 1 li zhao
+                 {at} wrote {late} onsite_missed
+                 {at} arrive 1 zhao
+                 {at} wrote 1 arrived in_time={}
+                 {at} refuse arrive 1 li: somebody is there already
+                 400 wrote {late} onsite_missed",
+                late == 0
+            ),
+        );
+    }
+    World::play(
+        1,
+        "0 breach os.cpu_busy host=db1
+         1 refuse arrive 1 li: dispatch first
+         10 refuse dispatch 1 li  : engineer is required
+         10 dispatch 1 li zhao
+         310 wrote 0 onsite_missed
+         311 wrote 1 onsite_missed",
+    );
+}
+
+/// Scenario: a false alarm. Guarantees: it is cancelled only when somebody else agrees for the hospital; until then its clocks run;
+/// it is over then and its check opens a new one only when it breaches anew.
+#[test]
+fn a_cancellation_takes_two() {
+    World::play(
+        1,
+        "0 breach os.cpu_busy host=db1
+         1 ask-cancel 1 li a load test
+         2 refuse ask-cancel 1 li again: has not answered
+         2 refuse consent 1 li: takes two people
+         301 wrote 1 response_missed
+         302 decline 1 wang it was announced to nobody
+         303 refuse consent 1 wang: nothing was asked
+         304 ask-cancel 1 li announced on the phone
+         305 consent 1 wang
+         305 want 1 os.cpu_busy L3 cancelled breached
+         306 refuse note 1 li x: cancelled at
+         307 clear os.cpu_busy host=db1
+         308 breach os.cpu_busy host=db1
+         308 want 2 os.cpu_busy L3 open breached",
+    );
+}
+
+/// Scenario: two incidents that are one fault, merged and taken apart again by the hospital.
+/// Guarantees: the other one takes over its findings, which do not raise again; what is separated has a number and clocks of its own.
+#[test]
+fn a_merge_can_be_undone() {
+    let world = World::play(
+        1,
+        "0 breach os.cpu_busy host=db1
+         5 breach db.index_hit host=db1
+         6 refuse ask-merge 2 li 2 x: there is no other incident
+         6 ask-merge 2 li 1 same process
+         7 consent 2 wang
+         7 want 2 db.index_hit L3 merged breached
+         7 links 1 db.index_hit
+         8 clear db.index_hit host=db1
+         9 breach db.index_hit host=db1
+         9 incidents 2
+         10 refuse separate 1 wang os.long_high_load host=db1: not linked
+         10 separate 1 wang db.index_hit host=db1
+         11 want 3 db.index_hit L3 open breached
+         11 links 1
+         12 clear db.index_hit host=db1
+         13 want 3 db.index_hit L3 open clear",
+    );
+    let incidents = world.machine.incidents();
+    assert_eq!(incidents[&IncidentId(2)].sheet.merged_into, Some(IncidentId(1)));
+    assert_eq!(incidents[&IncidentId(3)].clocks.detected, START.plus(Duration::from_secs(10)));
+}
+
+/// Scenario: a level is lowered. Guarantees: only to a milder one, by two people; the highest one stays for the figures.
+#[test]
+fn a_level_is_lowered_by_two() {
+    let world = World::play(
+        1,
+        &format!(
+            "{DOWN}\n1 refuse ask-lower 1 li 1 x: not more severe
+             1 refuse ask-lower 1 li 4 x: questions
+             2 ask-lower 1 li 2 a standby was there after all
+             3 consent 1 wang
+             3 want 1 db.down L2 open breached"
+        ),
+    );
+    assert_eq!(world.machine.incidents()[&IncidentId(1)].level_highest.number(), 1);
+}
+
+/// Scenario: a finding that outlives the cause it is linked to, and one that began long after the cause.
+/// Guarantees: it has its own incident when the cause has been normal for more than a minute; the other one at once.
+#[test]
+fn linking_hides_no_fault() {
+    World::play(
+        1,
+        "0 breach os.cpu_busy host=db1
+         0 breach os.long_high_load host=db1
+         0 links 1 os.long_high_load
+         10 clear os.cpu_busy host=db1
+         70 incidents 1
+         71 want 2 os.long_high_load L3 open breached
+         71 links 1",
+    );
+    for (age, incidents) in [(60, 1), (61, 2)] {
+        World::play(
+            1,
+            &format!(
+                "100 breach os.cpu_busy host=db1 age=0
+                 200 breach os.long_high_load host=db1 age={}
+                 200 incidents {incidents}",
+                100 - age
+            ),
+        );
+    }
+}
+
+/// Scenario: a linked finding is of a more severe level than its incident. Guarantees: the incident rises with a new due time.
+#[test]
+fn a_severe_finding_raises_its_incident() {
+    World::play(
+        1,
+        "0 breach storage.free_space host=db1
+         1 want 1 storage.free_space L3 open breached
+         2 breach storage.quorum_risk host=db1
+         2 links 1 storage.quorum_risk
+         2 want 1 storage.free_space L2 open breached",
+    );
+}
+
+/// Scenario: the way to the hospital's signature, during and after the watch, with everything that stands in its way.
+/// Guarantees: each is named; signed during the watch it closes at its end, signed later at once.
+#[test]
+fn the_hospital_signs() {
+    const REPAIRED: &str = "
+        0 breach os.cpu_busy host=db1
+        1 ack 1 li
+        1 note 1 li looked at top
+        2 clear os.cpu_busy host=db1
+        2 back-up 1 li full-2026-01-01
+        2 refuse sign 1 wang: state the fix
+        3 resolve 1 li
+        4 verify 1 li
+        5 want 1 os.cpu_busy L3 watching clear
+        6 refuse sign 1 wang: diagnose first
+        6 diagnose 1 li a report ran wild
+        7 dispute 1 wang the response was later
+        7 refuse sign 1 wang: a dispute is open
+        7 refuse dispute 1 wang again: settle it first
+        8 settle 1 wang the log shows second 1
+    ";
+    let mut early = World::play(1_000, REPAIRED);
+    early.run("9 sign 1 wang\n10 refuse sign 1 wang: signed already");
+    early.run("91 want 1 os.cpu_busy L3 watching clear\n92 want 1 os.cpu_busy L3 closed clear");
+    let mut late = World::play(1_000, REPAIRED);
+    late.run("92 want 1 os.cpu_busy L3 watched clear\n95 breach os.cpu_busy host=db1");
+    late.run("96 want 2 os.cpu_busy L3 open breached\n99 sign 1 wang");
+    late.run("99 want 1 os.cpu_busy L3 closed clear\n99 refuse note 1 li x: closed at");
+    let incident = &late.machine.incidents()[&IncidentId(1)];
+    assert_eq!(incident.sheet.signed_by.as_deref(), Some("wang"));
+    assert_eq!(incident.state, IncidentState::Closed);
+}
+
+/// Scenario: a level 1 is signed. Guarantees: not without a preventive measure.
+#[test]
+fn severe_levels_need_a_preventive_measure() {
+    World::play(
+        1,
+        &format!(
+            "{DOWN}\n1 ack 1 li{}
+             11 resolve 1 li
+             12 verify 1 li
+             14 want 1 db.down L1 watching clear
+             15 diagnose 1 li disk full
+             16 refuse sign 1 wang: preventive measure
+             17 prevent 1 li bigger volume
+             18 sign 1 wang",
+            up(10)
+        ),
+    );
+}
+
+/// Scenario: a person says after the repair that the fault is not over. Guarantees: it is open again with new clocks and the reason.
+#[test]
+fn a_person_reopens() {
+    let world = World::play(
+        1,
+        "0 breach os.cpu_busy host=db1
+         1 ack 1 li
+         2 clear os.cpu_busy host=db1
+         3 refuse reopen 1 wang x: state the fix
+         3 resolve 1 li
+         10 reopen 1 wang still slow at the counter
+         11 want 1 os.cpu_busy L3 open clear",
+    );
+    let incident = &world.machine.incidents()[&IncidentId(1)];
+    assert_eq!(incident.clocks.response_due, START.plus(Duration::from_secs(310)));
+    assert!(incident.notes.iter().any(|n| n.text.contains("still slow")));
+}
