@@ -1,8 +1,11 @@
 //! The collector's configuration. Every key is optional; an empty file works on loopback.
 
+mod contract;
+
 use crate::webhook_keys::{self, WebhookKeys};
-use collector_domain::{Contract, CoreService, DatabaseService, Text, Topology};
+use collector_domain::{CoreService, DatabaseService, Text, Topology};
 use collector_notify::{Origin, Profile};
+use contract::ContractKeys;
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use shared_model::{AccountIdentity, InvalidIdentity, NodeIdentity};
@@ -98,24 +101,6 @@ pub(crate) struct Api {
     pub(crate) names: Vec<String>,
     /// Where people reach the collector, for links in notifications. Default: `https://`, the first of `names`, and the port.
     pub(crate) public_url: Option<String>,
-}
-
-/// The contract profile; spans are those of the signed standard, before scaling.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ContractKeys {
-    /// Name or version that every figure carries. Default `default`.
-    pub(crate) version: Option<String>,
-    /// Divides windows, `for`, deadlines and watch, for demonstrations and tests; 1 to 1000. Default 1.
-    pub(crate) time_scale: Option<u32>,
-    /// Watch after a repair (§3.2). Default `24h`.
-    pub(crate) watch: Option<Span>,
-    /// Silence of a node that a second witness sees alive. Default `10s`.
-    pub(crate) silent_after: Option<Span>,
-    /// Silence of a node that nobody else sees. Default `120s`.
-    pub(crate) unknown_after: Option<Span>,
-    /// Largest replication lag of a usable standby. Default `60s`.
-    pub(crate) standby_lag_max: Option<Span>,
 }
 
 /// One core database service.
@@ -257,21 +242,6 @@ impl Config {
         Text { zh: or_id(&hospital_name.zh), en: or_id(&hospital_name.en) }
     }
 
-    /// The contract profile with the standard's defaults.
-    pub(crate) fn contract(&self) -> Contract {
-        let keys = &self.contract;
-        let standard = Contract::default();
-        let or = |span: Option<Span>, default| span.map_or(default, Span::get);
-        Contract {
-            version: keys.version.clone().unwrap_or(standard.version),
-            time_scale: keys.time_scale.unwrap_or(standard.time_scale),
-            watch: or(keys.watch, standard.watch),
-            silent_after: or(keys.silent_after, standard.silent_after),
-            unknown_after: or(keys.unknown_after, standard.unknown_after),
-            standby_lag_max: or(keys.standby_lag_max, standard.standby_lag_max),
-        }
-    }
-
     /// The declared topology.
     pub(crate) fn topology(&self) -> Topology {
         let database = |d: &DatabaseServiceKeys| DatabaseService {
@@ -325,7 +295,7 @@ impl Config {
             let what = "is the same address as agents.listen";
             errors.add_from(["agents.listen"], "api.listen", what);
         }
-        self.check_contract(errors);
+        self.contract.check(errors);
         self.check_api(errors);
         if self.data_dir.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
             errors.add("data_dir", "is empty: write a folder");
@@ -349,26 +319,6 @@ impl Config {
         }
         self.check_services(errors);
         webhook_keys::check(&self.webhook, errors);
-    }
-
-    fn check_contract(&self, errors: &mut ConfigErrors) {
-        let keys = &self.contract;
-        if keys.time_scale.is_some_and(|s| !(1..=1000).contains(&s)) {
-            errors.add("contract.time_scale", "must be 1 to 1000");
-        }
-        if keys.version.as_ref().is_some_and(String::is_empty) {
-            errors.add("contract.version", "is empty: write what the contract calls itself");
-        }
-        for (key, span) in [
-            ("watch", keys.watch),
-            ("silent_after", keys.silent_after),
-            ("unknown_after", keys.unknown_after),
-            ("standby_lag_max", keys.standby_lag_max),
-        ] {
-            if span.is_some_and(|span| span < Span::secs(1)) {
-                errors.add(format!("contract.{key}"), "must be at least \"1s\"");
-            }
-        }
     }
 
     fn check_api(&self, errors: &mut ConfigErrors) {
@@ -487,7 +437,7 @@ mod tests {
     fn empty_is_the_standard() {
         assert!(faults("").is_empty());
         let config: Config = shared_runtime::config::parse("", Config::check).unwrap();
-        assert_eq!(config.contract(), Contract::default());
+        assert_eq!(config.contract.contract(), collector_domain::Contract::default());
         assert!(config.agents.listen.ip().is_loopback() && config.api.listen.ip().is_loopback());
     }
 

@@ -9,6 +9,8 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
+const INCIDENT_ADVICE: &str = "write the incident's number as W-000012 or 12";
+
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -20,6 +22,9 @@ pub(crate) struct Fields<T>(pub(crate) T);
 
 /// The incident number in the path: `W-000012`, also without prefix and zeros.
 pub(crate) struct IncidentPath(pub(crate) IncidentId);
+
+/// The incident number in the path, and the word behind it.
+pub(crate) struct ActPath(pub(crate) IncidentId, pub(crate) String);
 
 /// The silence's number in the path: `S-000003`, also without prefix and zeros.
 pub(crate) struct SilencePath(pub(crate) SilenceId);
@@ -72,8 +77,18 @@ impl<S: Send + Sync> FromRequestParts<S> for IncidentPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let advice = "write the incident's number as W-000012 or 12";
-        Ok(Self(number(parts, state, advice).await?))
+        Ok(Self(number(parts, state, INCIDENT_ADVICE).await?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ActPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((text, act)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::new(Code::InvalidPath, rejection.body_text()))?;
+        Ok(Self(number_in(&text, INCIDENT_ADVICE)?, act))
     }
 }
 
@@ -93,5 +108,9 @@ async fn number<S: Send + Sync, T: std::str::FromStr>(
     let Path(text) = Path::<String>::from_request_parts(parts, state)
         .await
         .map_err(|rejection| Problem::new(Code::InvalidPath, rejection.body_text()))?;
+    number_in(&text, advice)
+}
+
+fn number_in<T: std::str::FromStr>(text: &str, advice: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::new(Code::InvalidPath, advice))
 }

@@ -48,6 +48,8 @@ codes! {
     TooManySilences = "too_many_silences" CONFLICT "静默过多" "Too many silences";
     WrongState = "wrong_state" CONFLICT "当前状态下不能操作" "Not possible in the incident's state";
     StillBreached = "still_breached" CONFLICT "检查仍未恢复正常" "The check is not normal yet";
+    Changed = "changed" PRECONDITION_FAILED "故障已被他人更新" "Somebody else changed the incident";
+    NotAllowed = "not_allowed" CONFLICT "不允许这样操作" "Not allowed";
     NotReady = "not_ready" SERVICE_UNAVAILABLE "采集中心尚未就绪" "The collector is not ready";
     Unavailable = "unavailable" SERVICE_UNAVAILABLE "暂时不可用" "Temporarily unavailable";
     Overloaded = "overloaded" SERVICE_UNAVAILABLE "请求过多" "Too many requests at once";

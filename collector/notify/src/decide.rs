@@ -47,7 +47,7 @@ impl Notifications {
             if let Some(transition) = told(&entry.kind) {
                 self.transition(now, incident, transition);
             }
-            if matches!(entry.kind, EntryKind::Closed) {
+            if incident.state.is_final() {
                 // Incidents that the machine let go of take their traces with them.
                 self.traces.retain(|id, _| incidents.contains_key(id));
             }

@@ -3,7 +3,7 @@
 use crate::{Attempts, Notifications, Origin, Profile, Receiver, body, retry_after};
 use collector_domain::{
     Actor, Clocks, Condition, DeliveryOutcome, DeliveryReport, Entry, EntryKind, Fate, Incident,
-    IncidentId, IncidentState, LevelChange, NODE_LOST, NODE_SILENT, NODES_LOST, NewSilence,
+    IncidentId, IncidentState, LevelChange, NODE_LOST, NODE_SILENT, NODES_LOST, NewSilence, Sheet,
     Silence, SilenceChange, SilenceMatcher, SilenceRefused, Text, Transition,
 };
 use shared_model::{BootTime, Labels, Level, Timestamp};
@@ -34,25 +34,14 @@ fn incident(id: u64, level: Level, host: &str) -> Incident {
         condition: Condition::Breached,
         value: Some(0.5),
         late: false,
-        clocks: Clocks {
-            occurred: at(-10),
-            detected: at(0),
-            response_due: at(300),
-            resolution_due: at(3_600),
-            acknowledged: None,
-            resolved: None,
-            verified: None,
-            watch_until: None,
-            closed: None,
-            response_missed: None,
-            resolution_missed: None,
-        },
+        clocks: Clocks::started(at(-10), at(0), at(300), at(3_600)),
         links: vec![],
         reopened: 0,
         acknowledged_by: None,
         fix: None,
         notes: vec![],
         evidence: vec![],
+        sheet: Sheet::default(),
     }
 }
 
@@ -93,6 +82,7 @@ impl Desk {
             value: None,
             response_due: incident.clocks.response_due,
             resolution_due: incident.clocks.resolution_due,
+            onsite_due: None,
             evidence: vec![],
             late: false,
         };
@@ -205,6 +195,7 @@ fn receivers_are_told_of_their_levels() {
         level: Level::One,
         why: "x".to_owned(),
         resolution_due: at(900),
+        onsite_due: None,
     };
     desk.entry(2, 1, raised);
     assert_eq!(desk.take(3), ["all/1/raised", "pager/1/raised"]);

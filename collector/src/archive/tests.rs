@@ -33,6 +33,7 @@ fn life(id: u64) -> Vec<Entry> {
         value: Some(0.9),
         response_due: second(100),
         resolution_due: second(1_000),
+        onsite_due: None,
         evidence: Vec::new(),
         late: false,
     };

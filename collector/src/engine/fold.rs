@@ -193,7 +193,7 @@ impl Fold {
 
     fn acted(&mut self, stamp: Stamp, act: &Act) -> Folded {
         self.now = self.steady.now(stamp);
-        match self.machine.act(self.now, act) {
+        match self.machine.act(self.now, act, &self.evaluator) {
             Ok(entries) => Folded { entries, ..Folded::default() },
             Err(refused) => Folded { refused: Some(refused), ..Folded::default() },
         }

@@ -313,7 +313,7 @@ fn unpack<'a, T: Deserialize<'a>>(kind: u8, payload: &'a [u8]) -> Result<T, Reco
 mod tests {
     use super::super::observed::Observation;
     use super::*;
-    use collector_domain::{DeliveryOutcome, IncidentId, NewSilence, SilenceMatcher};
+    use collector_domain::{Deed, DeliveryOutcome, IncidentId, NewSilence, SilenceMatcher};
     use shared_model::{EventContent, Labels};
 
     fn stamp() -> Stamp {
@@ -376,10 +376,10 @@ mod tests {
             Record::Event(EventRecord::new(stamp(), 1, Seq(5), &event(77))),
             Record::Acted {
                 stamp: stamp(),
-                act: Act::Resolve {
+                act: Act {
                     incident: IncidentId(1),
                     by: "张".to_owned(),
-                    fix: "x".to_owned(),
+                    deed: Deed::Resolve { fix: "x".to_owned() },
                 },
             },
             Record::Observed(ObservedRecord::new(

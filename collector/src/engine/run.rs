@@ -183,7 +183,7 @@ impl Engine {
     /// Why an act that was decided on a revision is refused. Nothing is journalled: the fold does not see it.
     fn changed_since(&self, act: &Act, expected: Option<u64>) -> Option<ActRefused> {
         let expected = expected?;
-        let id = act.incident();
+        let id = act.incident;
         if self.revisions.of(id) == expected {
             return None;
         }
@@ -298,11 +298,11 @@ impl Engine {
                     let answer = match folded.refused {
                         Some(refused) => Err(refused),
                         None => {
-                            let incident = self.fold.machine.incident(act.incident()).cloned();
-                            let revision = self.revisions.of(act.incident());
+                            let incident = self.fold.machine.incident(act.incident).cloned();
+                            let revision = self.revisions.of(act.incident);
                             incident
                                 .map(|i| IncidentRevision { revision, incident: Arc::new(i) })
-                                .ok_or(ActRefused::Unknown(act.incident()))
+                                .ok_or(ActRefused::Unknown(act.incident))
                         }
                     };
                     // The asker may have hung up; the act stands all the same.

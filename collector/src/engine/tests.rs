@@ -9,7 +9,7 @@ use super::revisions::Revisions;
 use super::state_file;
 use super::steady::Stamp;
 use collector_domain::{
-    Act, Contract, Entry, EntryKind, IncidentId, NewSilence, SilenceChange, SilenceMatcher,
+    Act, Contract, Deed, Entry, EntryKind, IncidentId, NewSilence, SilenceChange, SilenceMatcher,
     Topology,
 };
 use collector_incidents::Machine;
@@ -164,12 +164,13 @@ fn story() -> Vec<Record> {
         }
         records.push(Record::Tick(stamp(second)));
         let by = "zhang".to_owned();
-        let act = match second {
-            20 => Act::Acknowledge { incident, by },
-            40 => Act::Resolve { incident, by, fix: "cable reseated".to_owned() },
-            45 => Act::Verify { incident, by },
+        let deed = match second {
+            20 => Deed::Acknowledge,
+            40 => Deed::Resolve { fix: "cable reseated".to_owned() },
+            45 => Deed::Verify,
             _ => continue,
         };
+        let act = Act { incident, by, deed };
         records.push(Record::Acted { stamp: stamp(second), act });
     }
     records

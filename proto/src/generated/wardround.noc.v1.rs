@@ -43,6 +43,27 @@ pub struct Clocks {
     /// When it was certain that the resolution came too late or not at all.
     #[prost(sfixed64, optional, tag = "11")]
     pub resolution_missed_us: ::core::option::Option<i64>,
+    /// Somebody was sent to the appliance.
+    #[prost(sfixed64, optional, tag = "12")]
+    pub dispatched_us: ::core::option::Option<i64>,
+    /// Somebody has to be there by then.
+    #[prost(sfixed64, optional, tag = "13")]
+    pub onsite_due_us: ::core::option::Option<i64>,
+    /// Somebody was there.
+    #[prost(sfixed64, optional, tag = "14")]
+    pub onsite_us: ::core::option::Option<i64>,
+    /// When it was certain that nobody came in time.
+    #[prost(sfixed64, optional, tag = "15")]
+    pub onsite_missed_us: ::core::option::Option<i64>,
+    /// Core business runs again since then, as the machine saw it.
+    #[prost(sfixed64, optional, tag = "16")]
+    pub core_restored_us: ::core::option::Option<i64>,
+    /// A person confirmed that.
+    #[prost(sfixed64, optional, tag = "17")]
+    pub core_confirmed_us: ::core::option::Option<i64>,
+    /// The hospital signed.
+    #[prost(sfixed64, optional, tag = "18")]
+    pub signed_us: ::core::option::Option<i64>,
 }
 /// A level that an incident had.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -287,6 +308,157 @@ pub struct Conflict {
     #[prost(sfixed64, tag = "3")]
     pub at_us: i64,
 }
+/// One act. Texts are 1 to 4000 characters.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ActRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Taken only if nothing was written of the incident after this revision.
+    #[prost(uint64, optional, tag = "2")]
+    pub expected_revision: ::core::option::Option<u64>,
+    #[prost(
+        oneof = "act_request::Deed",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
+    )]
+    pub deed: ::core::option::Option<act_request::Deed>,
+}
+/// Nested message and enum types in `ActRequest`.
+pub mod act_request {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Deed {
+        /// 响应: stops the response clock.
+        #[prost(message, tag = "3")]
+        Acknowledge(super::Nothing),
+        /// 派单: sends this person to the appliance.
+        #[prost(string, tag = "4")]
+        DispatchEngineer(::prost::alloc::string::String),
+        /// 到场: stops the on-site clock.
+        #[prost(message, tag = "5")]
+        Arrive(super::Nothing),
+        /// 核心恢复确认.
+        #[prost(message, tag = "6")]
+        ConfirmCore(super::Nothing),
+        /// 修复: what was done.
+        #[prost(string, tag = "7")]
+        ResolveFix(::prost::alloc::string::String),
+        /// 复测.
+        #[prost(message, tag = "8")]
+        Verify(super::Nothing),
+        /// The fault is not over: why.
+        #[prost(string, tag = "9")]
+        ReopenReason(::prost::alloc::string::String),
+        /// Asks the hospital to agree.
+        #[prost(message, tag = "10")]
+        Ask(super::Ask),
+        /// The hospital agrees.
+        #[prost(message, tag = "11")]
+        Consent(super::Nothing),
+        /// The hospital does not agree: why.
+        #[prost(string, tag = "12")]
+        DeclineReason(::prost::alloc::string::String),
+        /// The hospital takes a linked finding out.
+        #[prost(message, tag = "13")]
+        Separate(super::Separate),
+        /// 异议.
+        #[prost(message, tag = "14")]
+        Dispute(super::Dispute),
+        /// What both agreed on.
+        #[prost(string, tag = "15")]
+        SettleDisputeOutcome(::prost::alloc::string::String),
+        /// 归类与定因.
+        #[prost(message, tag = "16")]
+        Diagnose(super::Diagnosis),
+        /// 预防措施.
+        #[prost(message, tag = "17")]
+        Prevent(super::Prevention),
+        /// 修复前备份.
+        #[prost(message, tag = "18")]
+        BackUp(super::Backup),
+        /// 处理过程.
+        #[prost(string, tag = "19")]
+        NoteText(::prost::alloc::string::String),
+        /// 签字确认: the hospital signs.
+        #[prost(message, tag = "20")]
+        Sign(super::Nothing),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ActReply {
+    /// The incident after the act.
+    #[prost(message, optional, tag = "1")]
+    pub incident: ::core::option::Option<Incident>,
+}
+/// An act that needs no more words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Nothing {}
+/// Something that needs the hospital's consent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ask {
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(oneof = "ask::Request", tags = "1, 2, 3")]
+    pub request: ::core::option::Option<ask::Request>,
+}
+/// Nested message and enum types in `Ask`.
+pub mod ask {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Request {
+        /// It was no fault.
+        #[prost(message, tag = "1")]
+        Cancel(super::Nothing),
+        /// The same fault as this incident, which stays.
+        #[prost(string, tag = "2")]
+        MergeInto(::prost::alloc::string::String),
+        /// A milder level.
+        #[prost(enumeration = "super::Level", tag = "3")]
+        LowerTo(i32),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Separate {
+    /// Rule of the linked finding.
+    #[prost(string, tag = "1")]
+    pub rule: ::prost::alloc::string::String,
+    /// Its subject.
+    #[prost(map = "string, string", tag = "2")]
+    pub subject: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Dispute {
+    #[prost(enumeration = "Disputed", tag = "1")]
+    pub about: i32,
+    #[prost(string, tag = "2")]
+    pub statement: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Diagnosis {
+    #[prost(enumeration = "Category", tag = "1")]
+    pub category: i32,
+    #[prost(string, tag = "2")]
+    pub root_cause: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Prevention {
+    #[prost(string, tag = "1")]
+    pub measure: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub owner: ::prost::alloc::string::String,
+    #[prost(sfixed64, tag = "3")]
+    pub due_us: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Backup {
+    /// The backup, or the reason for doing without.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub waived: bool,
+}
 /// State of mission §2.8.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -302,8 +474,14 @@ pub enum State {
     Verifying = 4,
     /// Verified and under watch.
     Watching = 5,
-    /// The watch ended without a relapse.
+    /// The watch ended without a relapse and the hospital signed, where the contract asks for that.
     Closed = 6,
+    /// The watch ended without a relapse; the hospital has not signed.
+    Watched = 7,
+    /// The hospital agreed that it was no fault.
+    Cancelled = 8,
+    /// The hospital agreed that another incident is the same fault.
+    Merged = 9,
 }
 impl State {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -319,6 +497,9 @@ impl State {
             Self::Verifying => "STATE_VERIFYING",
             Self::Watching => "STATE_WATCHING",
             Self::Closed => "STATE_CLOSED",
+            Self::Watched => "STATE_WATCHED",
+            Self::Cancelled => "STATE_CANCELLED",
+            Self::Merged => "STATE_MERGED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -331,6 +512,9 @@ impl State {
             "STATE_VERIFYING" => Some(Self::Verifying),
             "STATE_WATCHING" => Some(Self::Watching),
             "STATE_CLOSED" => Some(Self::Closed),
+            "STATE_WATCHED" => Some(Self::Watched),
+            "STATE_CANCELLED" => Some(Self::Cancelled),
+            "STATE_MERGED" => Some(Self::Merged),
             _ => None,
         }
     }
@@ -400,6 +584,105 @@ impl Condition {
             "CONDITION_CLEAR" => Some(Self::Clear),
             "CONDITION_BREACHED" => Some(Self::Breached),
             "CONDITION_UNKNOWN" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+/// What a dispute is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Disputed {
+    Unspecified = 0,
+    Start = 1,
+    Response = 2,
+    Arrival = 3,
+    CoreRestored = 4,
+    Resolution = 5,
+    Level = 6,
+    Other = 7,
+}
+impl Disputed {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DISPUTED_UNSPECIFIED",
+            Self::Start => "DISPUTED_START",
+            Self::Response => "DISPUTED_RESPONSE",
+            Self::Arrival => "DISPUTED_ARRIVAL",
+            Self::CoreRestored => "DISPUTED_CORE_RESTORED",
+            Self::Resolution => "DISPUTED_RESOLUTION",
+            Self::Level => "DISPUTED_LEVEL",
+            Self::Other => "DISPUTED_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DISPUTED_UNSPECIFIED" => Some(Self::Unspecified),
+            "DISPUTED_START" => Some(Self::Start),
+            "DISPUTED_RESPONSE" => Some(Self::Response),
+            "DISPUTED_ARRIVAL" => Some(Self::Arrival),
+            "DISPUTED_CORE_RESTORED" => Some(Self::CoreRestored),
+            "DISPUTED_RESOLUTION" => Some(Self::Resolution),
+            "DISPUTED_LEVEL" => Some(Self::Level),
+            "DISPUTED_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+/// Categories of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Category {
+    Unspecified = 0,
+    Startup = 1,
+    Connection = 2,
+    Data = 3,
+    Performance = 4,
+    Hardware = 5,
+    Storage = 6,
+    Network = 7,
+    Backup = 8,
+    Security = 9,
+    Other = 10,
+}
+impl Category {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CATEGORY_UNSPECIFIED",
+            Self::Startup => "CATEGORY_STARTUP",
+            Self::Connection => "CATEGORY_CONNECTION",
+            Self::Data => "CATEGORY_DATA",
+            Self::Performance => "CATEGORY_PERFORMANCE",
+            Self::Hardware => "CATEGORY_HARDWARE",
+            Self::Storage => "CATEGORY_STORAGE",
+            Self::Network => "CATEGORY_NETWORK",
+            Self::Backup => "CATEGORY_BACKUP",
+            Self::Security => "CATEGORY_SECURITY",
+            Self::Other => "CATEGORY_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CATEGORY_UNSPECIFIED" => Some(Self::Unspecified),
+            "CATEGORY_STARTUP" => Some(Self::Startup),
+            "CATEGORY_CONNECTION" => Some(Self::Connection),
+            "CATEGORY_DATA" => Some(Self::Data),
+            "CATEGORY_PERFORMANCE" => Some(Self::Performance),
+            "CATEGORY_HARDWARE" => Some(Self::Hardware),
+            "CATEGORY_STORAGE" => Some(Self::Storage),
+            "CATEGORY_NETWORK" => Some(Self::Network),
+            "CATEGORY_BACKUP" => Some(Self::Backup),
+            "CATEGORY_SECURITY" => Some(Self::Security),
+            "CATEGORY_OTHER" => Some(Self::Other),
             _ => None,
         }
     }
@@ -568,6 +851,29 @@ pub mod incidents_client {
                 .insert(GrpcMethod::new("wardround.noc.v1.Incidents", "Acknowledge"));
             self.inner.unary(req, path, codec).await
         }
+        /// Any act on an incident, in the name of the certificate's account, with the same answers as Acknowledge. What is the
+        /// hospital's needs the role approver; a role that may not gets PERMISSION_DENIED, a rule of the contract FAILED_PRECONDITION.
+        pub async fn act(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ActRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/wardround.noc.v1.Incidents/Act",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("wardround.noc.v1.Incidents", "Act"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -610,6 +916,12 @@ pub mod incidents_server {
             tonic::Response<super::AcknowledgeReply>,
             tonic::Status,
         >;
+        /// Any act on an incident, in the name of the certificate's account, with the same answers as Acknowledge. What is the
+        /// hospital's needs the role approver; a role that may not gets PERMISSION_DENIED, a rule of the contract FAILED_PRECONDITION.
+        async fn act(
+            &self,
+            request: tonic::Request<super::ActRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
     }
     /// Incidents (故障) for an operations centre. Needs a client certificate that names an account
     /// ('wardround-collector client create'); the account's role decides what it may do. The same certificate opens
@@ -815,6 +1127,49 @@ pub mod incidents_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AcknowledgeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/wardround.noc.v1.Incidents/Act" => {
+                    #[allow(non_camel_case_types)]
+                    struct ActSvc<T: Incidents>(pub Arc<T>);
+                    impl<T: Incidents> tonic::server::UnaryService<super::ActRequest>
+                    for ActSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ActRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Incidents>::act(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ActSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -57,7 +57,8 @@ impl Server {
         let (preload, time) = (format!("LD_PRELOAD={FAKETIME}"), format!("FAKETIME={when}"));
         let shifted = ["env", &preload, &time].into_iter().filter(|_| when != NOW);
         let initdb = tool("initdb");
-        let make = [&*initdb, "-D", &data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-N"];
+        let make =
+            [&*initdb, "-D", &data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-N"];
         run(&shifted.chain(make).collect::<Vec<_>>());
         server.write("pg_hba.conf", HBA);
         server.append(&format!("{CONFIG}port = {}\n", server.port));

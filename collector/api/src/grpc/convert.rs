@@ -46,6 +46,9 @@ pub(super) fn state_from_wire(state: wire::State) -> Option<IncidentState> {
         wire::State::Verifying => IncidentState::Verifying,
         wire::State::Watching => IncidentState::Watching,
         wire::State::Closed => IncidentState::Closed,
+        wire::State::Watched => IncidentState::Watched,
+        wire::State::Cancelled => IncidentState::Cancelled,
+        wire::State::Merged => IncidentState::Merged,
     })
 }
 
@@ -57,6 +60,9 @@ fn state_to_wire(state: IncidentState) -> wire::State {
         IncidentState::Verifying => wire::State::Verifying,
         IncidentState::Watching => wire::State::Watching,
         IncidentState::Closed => wire::State::Closed,
+        IncidentState::Watched => wire::State::Watched,
+        IncidentState::Cancelled => wire::State::Cancelled,
+        IncidentState::Merged => wire::State::Merged,
     }
 }
 
@@ -86,6 +92,13 @@ fn clocks(clocks: &Clocks) -> wire::Clocks {
         closed_us: us(clocks.closed),
         response_missed_us: us(clocks.response_missed),
         resolution_missed_us: us(clocks.resolution_missed),
+        dispatched_us: us(clocks.dispatched),
+        onsite_due_us: us(clocks.onsite_due),
+        onsite_us: us(clocks.onsite),
+        onsite_missed_us: us(clocks.onsite_missed),
+        core_restored_us: us(clocks.core_restored),
+        core_confirmed_us: us(clocks.core_confirmed),
+        signed_us: us(clocks.signed),
     }
 }
 

@@ -7,18 +7,20 @@ use super::watch::{self, Feed, WatchStream};
 use crate::filter::{Filter, LIMIT_DEFAULT, LIMIT_MAX};
 use crate::{ActError, Desk};
 use collector_domain::{
-    Act, AuditAction, AuditEvent, AuditOutcome, Auditor, IncidentId, IncidentRevision,
+    Act, AuditAction, AuditEvent, AuditOutcome, Auditor, Deed, IncidentId, IncidentRevision,
 };
 use proto::noc::wire::WatchRequest;
 use proto::noc::wire::incidents_server::Incidents;
-use proto::noc::wire::{self, AcknowledgeReply, AcknowledgeRequest, ListReply, ListRequest};
+use proto::noc::wire::{
+    self, AcknowledgeReply, AcknowledgeRequest, ActReply, ActRequest, ListReply, ListRequest,
+};
 use shared_model::Clock;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 /// Longest text of a filter, bytes: a label value of the wire's own limit.
 const FILTER_TEXT_MAX_BYTES: usize = 1_024;
-/// Most states or levels in a filter; there are six and four.
+/// Most states or levels in a filter; there are nine and four.
 const FILTER_CHOICES_MAX: usize = 16;
 
 /// The service.
@@ -38,31 +40,53 @@ impl IncidentsService {
         Self { desk, clock, auditor }
     }
 
-    fn note_act(&self, client: &Client, incident: IncidentId, refused: Option<&str>) {
+    fn note_act(&self, client: &Client, incident: IncidentId, word: &str, refused: Option<&str>) {
         self.auditor.note(AuditEvent {
             at: self.clock.wall(),
             who: client.account.clone(),
             from: Some(client.address.to_string()),
             action: AuditAction::Act,
-            object: format!("{incident} acknowledge"),
+            object: format!("{incident} {word}"),
             outcome: if refused.is_some() { AuditOutcome::Refused } else { AuditOutcome::Done },
             detail: refused.unwrap_or_default().to_owned(),
         });
     }
 
-    async fn acknowledge(
+    /// One act in the name of the caller, with its trace on disk before it is answered.
+    async fn perform(
+        &self,
+        client: Option<Client>,
+        incident: IncidentId,
+        deed: Deed,
+        expected: Option<u64>,
+    ) -> Result<wire::Incident, Status> {
+        let client = client.ok_or_else(|| Status::unauthenticated("the caller is not known"))?;
+        let word = deed.word();
+        let outcome = self.try_to(&client, incident, deed, expected).await;
+        self.note_act(&client, incident, word, outcome.as_ref().err().map(Status::message));
+        // A crash must not take the trace of an act that was answered.
+        self.auditor.settled().await;
+        Ok(convert::incident(&outcome?))
+    }
+
+    async fn try_to(
         &self,
         client: &Client,
         incident: IncidentId,
+        deed: Deed,
         expected: Option<u64>,
     ) -> Result<IncidentRevision, Status> {
-        if !client.role.may_act() {
+        if !client.role.may(&deed) {
             let role = crate::json::role_word(client.role);
-            return Err(Status::permission_denied(format!(
-                "the role {role} reads; engineer and approver act"
-            )));
+            let who = if deed.is_hospitals() {
+                "approver, the hospital, does"
+            } else {
+                "engineer and approver do"
+            };
+            let why = format!("the role {role} does not {}; {who}", deed.word());
+            return Err(Status::permission_denied(why));
         }
-        let act = Act::Acknowledge { incident, by: client.account.clone() };
+        let act = Act { incident, by: client.account.clone(), deed };
         self.desk.act(act, expected).await.map_err(|error| match error {
             ActError::Refused(refused) => {
                 let all = self.desk.incidents();
@@ -123,19 +147,23 @@ impl Incidents for IncidentsService {
         request: Request<AcknowledgeRequest>,
     ) -> Result<Response<AcknowledgeReply>, Status> {
         let client = request.extensions().get::<Client>().cloned();
-        let client = client.ok_or_else(|| Status::unauthenticated("the caller is not known"))?;
         let AcknowledgeRequest { id, expected_revision } = request.into_inner();
         let incident = number("id", &id)?;
-        let outcome = Self::acknowledge(self, &client, incident, expected_revision).await;
-        self.note_act(&client, incident, outcome.as_ref().err().map(Status::message));
-        // A crash must not take the trace of an act that was answered.
-        self.auditor.settled().await;
-        let incident = Some(convert::incident(&outcome?));
-        Ok(Response::new(AcknowledgeReply { incident }))
+        let done = self.perform(client, incident, Deed::Acknowledge, expected_revision).await?;
+        Ok(Response::new(AcknowledgeReply { incident: Some(done) }))
+    }
+
+    async fn act(&self, request: Request<ActRequest>) -> Result<Response<ActReply>, Status> {
+        let client = request.extensions().get::<Client>().cloned();
+        let ActRequest { id, expected_revision, deed } = request.into_inner();
+        let incident = number("id", &id)?;
+        let deed = super::deed::deed(deed)?;
+        let done = self.perform(client, incident, deed, expected_revision).await?;
+        Ok(Response::new(ActReply { incident: Some(done) }))
     }
 }
 
-fn number(field: &str, text: &str) -> Result<IncidentId, Status> {
+pub(super) fn number(field: &str, text: &str) -> Result<IncidentId, Status> {
     text.parse().map_err(|_| {
         Status::invalid_argument(format!("{field}: write an incident's number as W-000012 or 12"))
     })

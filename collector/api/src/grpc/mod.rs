@@ -4,6 +4,7 @@
 //! Open streams are held against the settings again whenever those change, and each second for expiry.
 
 mod convert;
+mod deed;
 mod gate;
 mod health;
 mod incidents;

@@ -34,9 +34,9 @@ pub(super) fn status(refused: &ActRefused, now: Option<&IncidentRevision>) -> St
     let code = match refused {
         ActRefused::Unknown(_) => Code::NotFound,
         ActRefused::Changed { .. } => Code::Aborted,
-        ActRefused::WrongState { .. } | ActRefused::StillBreached { .. } => {
-            Code::FailedPrecondition
-        }
+        ActRefused::WrongState { .. }
+        | ActRefused::StillBreached { .. }
+        | ActRefused::NotAllowed { .. } => Code::FailedPrecondition,
         ActRefused::Missing(_) => Code::InvalidArgument,
     };
     let message = refused.to_string();

@@ -1,9 +1,10 @@
 //! An incident as JSON.
 
 use super::scalar::{LabelsJson, NumberJson, TextJson, TimeJson, condition_word};
-use collector_domain::{Clocks, Exhibit, Incident, IncidentState, Silence};
+use super::sheet::SheetJson;
+use collector_domain::{Clocks, Exhibit, Incident, Silence};
 use serde::Serialize;
-use shared_model::Timestamp;
+use shared_model::{Level, Timestamp};
 
 /// An incident.
 #[derive(Serialize, Debug)]
@@ -25,7 +26,7 @@ pub(crate) struct IncidentJson {
     level_highest: u8,
     /// All levels, first to last.
     levels: Vec<LevelJson>,
-    /// `open`, `acknowledged`, `resolved`, `verifying`, `watching` or `closed`.
+    /// `open`, `acknowledged`, `resolved`, `verifying`, `watching`, `watched`, `closed`, `cancelled` or `merged`.
     state: String,
     /// Where its own check stands: `clear`, `breached` or `unknown`.
     condition: &'static str,
@@ -47,6 +48,8 @@ pub(crate) struct IncidentJson {
     evidence: Vec<ExhibitJson>,
     /// Silences that mute notifications of it now.
     silences: Vec<String>,
+    /// What people wrote on the fault sheet.
+    sheet: SheetJson,
 }
 
 #[derive(Serialize, Debug)]
@@ -113,27 +116,45 @@ struct ClocksJson {
     response_missed: Option<TimeJson>,
     /// When it was certain that the resolution came too late or not at all.
     resolution_missed: Option<TimeJson>,
+    dispatched: Option<TimeJson>,
+    /// Somebody has to be at the appliance by then.
+    onsite_due: Option<TimeJson>,
+    /// Left until `onsite_due`, negative when overdue; `null` once the clock has stopped.
+    onsite_remaining_seconds: Option<f64>,
+    onsite: Option<TimeJson>,
+    /// When it was certain that nobody came in time.
+    onsite_missed: Option<TimeJson>,
+    /// Core business runs again since then, as the machine saw it.
+    core_restored: Option<TimeJson>,
+    /// A person confirmed that.
+    core_confirmed: Option<TimeJson>,
+    signed: Option<TimeJson>,
 }
 
-/// What is left on an incident's two clocks, in seconds; negative when overdue, `None` when the clock is not running.
+/// What is left on an incident's clocks, in seconds; negative when overdue, `None` when the clock is not running.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Countdown {
     pub(crate) response_seconds: Option<f64>,
     pub(crate) resolution_seconds: Option<f64>,
+    pub(crate) onsite_seconds: Option<f64>,
 }
 
 impl Countdown {
     /// `now` is the collector's steady time.
     pub(crate) fn of(incident: &Incident, now: Timestamp) -> Self {
         let Clocks { response_due, resolution_due, acknowledged, resolved, .. } = incident.clocks;
-        let over = incident.state == IncidentState::Closed;
+        let Clocks { onsite_due, onsite, core_restored, .. } = incident.clocks;
+        let over = incident.state.is_over();
+        // Levels 1 and 2 are due until core business is restored.
+        let repaired = resolved.or(core_restored.filter(|_| incident.level <= Level::Two));
         let left = |due: Timestamp, stopped: Option<Timestamp>| {
             let micros = due.as_micros().saturating_sub(now.as_micros());
             (stopped.is_none() && !over).then_some(micros as f64 / 1e6)
         };
         Self {
             response_seconds: left(response_due, acknowledged),
-            resolution_seconds: left(resolution_due, resolved),
+            resolution_seconds: left(resolution_due, repaired),
+            onsite_seconds: onsite_due.and_then(|due| left(due, onsite.or(resolved))),
         }
     }
 }
@@ -181,6 +202,7 @@ impl IncidentJson {
             notes: notes.collect(),
             evidence: incident.evidence.iter().map(Into::into).collect(),
             silences: muting.map(|s| s.id.to_string()).collect(),
+            sheet: (&incident.sheet).into(),
         }
     }
 }
@@ -203,6 +225,14 @@ impl ClocksJson {
             closed: clocks.closed.map(TimeJson),
             response_missed: clocks.response_missed.map(TimeJson),
             resolution_missed: clocks.resolution_missed.map(TimeJson),
+            dispatched: clocks.dispatched.map(TimeJson),
+            onsite_due: clocks.onsite_due.map(TimeJson),
+            onsite_remaining_seconds: left.onsite_seconds,
+            onsite: clocks.onsite.map(TimeJson),
+            onsite_missed: clocks.onsite_missed.map(TimeJson),
+            core_restored: clocks.core_restored.map(TimeJson),
+            core_confirmed: clocks.core_confirmed.map(TimeJson),
+            signed: clocks.signed.map(TimeJson),
         }
     }
 }

@@ -4,12 +4,14 @@
 //! `_seconds`, missing values as `null`.
 
 mod audit;
+pub(crate) mod deed;
 mod delivery;
 mod finding;
 mod incident;
 mod node;
 mod rule;
 mod scalar;
+mod sheet;
 mod silence;
 
 pub(crate) use audit::AuditJson;

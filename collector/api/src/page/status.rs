@@ -3,9 +3,7 @@
 use super::html::Html;
 use super::{incidents, tables, words};
 use crate::{FindingView, NodeState, NodeView};
-use collector_domain::{
-    Condition, Contract, Incident, IncidentRevision, IncidentState, Rule, Text,
-};
+use collector_domain::{Condition, Contract, Incident, IncidentRevision, Rule, Text};
 use shared_model::{Level, Timestamp};
 
 /// Seconds until the browser loads the page again.
@@ -33,7 +31,7 @@ pub(crate) struct View<'a> {
 /// Renders the page.
 pub(crate) fn status_page(view: &View<'_>) -> String {
     let mut open: Vec<&Incident> = view.incidents.iter().map(|i| &**i).collect();
-    open.retain(|incident| incident.state != IncidentState::Closed);
+    open.retain(|incident| !incident.state.is_final());
     // The most severe first; what waits for nobody any more last.
     open.sort_by_key(|i| (i.clocks.resolved.is_some(), i.level, i.clocks.resolution_due, i.id));
     let mut html = Html::page("巡诊 Wardround", Some(REFRESH_SECONDS));

@@ -34,7 +34,10 @@ pub(super) const fn state(state: IncidentState) -> Word {
         IncidentState::Resolved => ("已修复", "resolved"),
         IncidentState::Verifying => ("复测中", "verifying"),
         IncidentState::Watching => ("观察中", "watching"),
+        IncidentState::Watched => ("待院方签字", "watched, to be signed"),
         IncidentState::Closed => ("已关闭", "closed"),
+        IncidentState::Cancelled => ("已撤销", "cancelled"),
+        IncidentState::Merged => ("已合并", "merged"),
     }
 }
 

@@ -1,115 +1,94 @@
-//! What people do to incidents: acknowledge (响应), resolve (修复), verify (复测).
+//! What people do to incidents: `POST /api/v1/incidents/{id}/{act}`.
 
 use crate::app::App;
 use crate::audit::{self, Caller};
 use crate::auth::Person;
-use crate::extract::{Body, IncidentPath};
-use crate::json::{IncidentJson, role_word};
+use crate::extract::{ActPath, Body};
+use crate::json::{IncidentJson, deed, role_word};
 use crate::problem::{Code, Problem};
+use crate::routes::etag;
 use crate::{ActError, Peer};
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use collector_domain::{Act, ActRefused, AuditAction, IncidentId};
-use serde::Deserialize;
+use collector_domain::{Act, ActRefused, AuditAction, Deed, IncidentId};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest stated fix in characters: it is written to the ledger for ever and printed on the fault form.
-const FIX_MAX_CHARS: usize = 4_000;
-
 /// When to try again after the collector could not take an act.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Body of `POST /api/v1/incidents/{id}/resolve`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fix {
-    /// What was done; 1 to 4 000 characters.
-    fix: String,
-}
-
-/// 响应: stops the response clock. Takes no body.
-pub(crate) async fn acknowledge(
+/// One act. With `If-Match: "REVISION"` it is taken only if nothing was written of the incident after that revision.
+pub(crate) async fn act(
     State(app): State<Arc<App>>,
     Extension(person): Extension<Person>,
     peer: Option<Extension<Peer>>,
-    IncidentPath(incident): IncidentPath,
-) -> Result<Json<IncidentJson>, Problem> {
-    let actor = Actor::of(&app, person, peer, incident)?;
-    let by = actor.name.clone();
-    perform(&app, &actor, Act::Acknowledge { incident, by }).await
-}
-
-/// 修复: states the fix.
-pub(crate) async fn resolve(
-    State(app): State<Arc<App>>,
-    Extension(person): Extension<Person>,
-    peer: Option<Extension<Peer>>,
-    IncidentPath(incident): IncidentPath,
-    Body(Fix { fix }): Body<Fix>,
-) -> Result<Json<IncidentJson>, Problem> {
-    let actor = Actor::of(&app, person, peer, incident)?;
-    let chars = fix.chars().count();
-    if chars > FIX_MAX_CHARS {
-        let detail = format!("fix has {chars} characters, at most {FIX_MAX_CHARS} are kept");
-        return Err(Problem::new(Code::InvalidBody, detail));
+    ActPath(incident, act): ActPath,
+    request: Request,
+) -> Result<Response, Problem> {
+    let expected = etag::if_match(request.headers())?;
+    let deed = match deed::without_body(&act) {
+        Some(deed) => deed,
+        None => {
+            let Body(body) = Body::from_request(request, &()).await?;
+            deed::with_body(&act, body)?
+        }
+    };
+    let actor = Actor { name: person.name, peer: peer.map(|Extension(Peer(address))| address) };
+    if !person.role.may(&deed) {
+        return Err(not_by_role(&app, &actor, role_word(person.role), incident, &deed));
     }
-    let (fix, by) = (fix.trim().to_owned(), actor.name.clone());
-    perform(&app, &actor, Act::Resolve { incident, by, fix }).await
+    perform(&app, &actor, Act { incident, by: actor.name.clone(), deed }, expected).await
 }
 
-/// 复测: asks for a judgement on newer samples. Takes no body.
-pub(crate) async fn verify(
-    State(app): State<Arc<App>>,
-    Extension(person): Extension<Person>,
-    peer: Option<Extension<Peer>>,
-    IncidentPath(incident): IncidentPath,
-) -> Result<Json<IncidentJson>, Problem> {
-    let actor = Actor::of(&app, person, peer, incident)?;
-    let by = actor.name.clone();
-    perform(&app, &actor, Act::Verify { incident, by }).await
-}
-
-/// Somebody who may act, and from where.
+/// Somebody who acts, and from where.
 struct Actor {
     name: String,
     peer: Option<IpAddr>,
 }
 
 impl Actor {
-    /// Refuses roles that only read.
-    fn of(
-        app: &App,
-        person: Person,
-        peer: Option<Extension<Peer>>,
-        incident: IncidentId,
-    ) -> Result<Self, Problem> {
-        let actor = Self { name: person.name, peer: peer.map(|Extension(Peer(address))| address) };
-        if person.role.may_act() {
-            return Ok(actor);
-        }
-        let role = role_word(person.role);
-        tracing::warn!(account = actor.name, role, "act refused: role");
-        let detail = format!("the role {role} reads; engineer and approver act");
-        let problem = Problem::new(Code::RoleMayNotAct, detail);
-        audit::refused(app, actor.caller(), AuditAction::Act, &incident.to_string(), &problem);
-        Err(problem)
-    }
-
     fn caller(&self) -> Caller<'_> {
         Caller { name: &self.name, peer: self.peer }
     }
 }
 
-async fn perform(app: &App, actor: &Actor, act: Act) -> Result<Json<IncidentJson>, Problem> {
-    let (incident, by) = (act.incident(), act.by().to_owned());
-    let object = format!("{incident} {}", word(&act));
-    match app.desk.act(act, None).await {
+fn not_by_role(
+    app: &App,
+    actor: &Actor,
+    role: &'static str,
+    incident: IncidentId,
+    deed: &Deed,
+) -> Problem {
+    tracing::warn!(account = actor.name, role, act = deed.word(), "act refused: role");
+    let who = if deed.is_hospitals() {
+        "approver, the hospital, does"
+    } else {
+        "engineer and approver do"
+    };
+    let problem = Problem::new(
+        Code::RoleMayNotAct,
+        format!("the role {role} does not {}; {who}", deed.word()),
+    );
+    audit::refused(app, actor.caller(), AuditAction::Act, &incident.to_string(), &problem);
+    problem
+}
+
+async fn perform(
+    app: &App,
+    actor: &Actor,
+    act: Act,
+    expected: Option<u64>,
+) -> Result<Response, Problem> {
+    let (incident, by) = (act.incident, act.by.clone());
+    let object = format!("{incident} {}", act.deed.word());
+    match app.desk.act(act, expected).await {
         Ok(changed) => {
             tracing::info!(account = by, %incident, state = %changed.state, "act");
             audit::done(app, actor.caller(), AuditAction::Act, &object).await;
-            Ok(Json(IncidentJson::of(&changed, app.desk.steady_now(), &app.desk.silences())))
+            let json = IncidentJson::of(&changed, app.desk.steady_now(), &app.desk.silences());
+            Ok((etag::header(changed.revision), Json(json)).into_response())
         }
         Err(error) => {
             tracing::warn!(account = by, %incident, %error, "act refused");
@@ -120,21 +99,13 @@ async fn perform(app: &App, actor: &Actor, act: Act) -> Result<Json<IncidentJson
     }
 }
 
-fn word(act: &Act) -> &'static str {
-    match act {
-        Act::Acknowledge { .. } => "acknowledge",
-        Act::Resolve { .. } => "resolve",
-        Act::Verify { .. } => "verify",
-    }
-}
-
 fn problem_of(error: &ActError) -> Problem {
     let code = match error {
         ActError::Refused(ActRefused::Unknown(_)) => Code::IncidentUnknown,
-        ActError::Refused(ActRefused::WrongState { .. } | ActRefused::Changed { .. }) => {
-            Code::WrongState
-        }
+        ActError::Refused(ActRefused::WrongState { .. }) => Code::WrongState,
+        ActError::Refused(ActRefused::Changed { .. }) => Code::Changed,
         ActError::Refused(ActRefused::StillBreached { .. }) => Code::StillBreached,
+        ActError::Refused(ActRefused::NotAllowed { .. }) => Code::NotAllowed,
         ActError::Refused(ActRefused::Missing(_)) => Code::Required,
         ActError::Unavailable(_) => Code::Unavailable,
     };

@@ -5,24 +5,16 @@ use crate::extract::{IncidentPath, Params};
 use crate::filter::{Filter, LIMIT_DEFAULT, LIMIT_MAX};
 use crate::json::{DeliveryJson, IncidentJson};
 use crate::problem::{Code, Problem};
+use crate::routes::etag;
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use collector_domain::{Incident, IncidentId, IncidentSet, IncidentState};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// All states, for parsing.
-const STATES: [IncidentState; 6] = [
-    IncidentState::Open,
-    IncidentState::Acknowledged,
-    IncidentState::Resolved,
-    IncidentState::Verifying,
-    IncidentState::Watching,
-    IncidentState::Closed,
-];
 
 /// Query of `GET /api/v1/incidents`. All filters must hold; lists are separated by commas.
 #[derive(Deserialize)]
@@ -108,15 +100,17 @@ pub(crate) async fn list(
     }))
 }
 
-/// Shows one incident.
+/// Shows one incident. Its `ETag` is what `If-Match` of an act repeats; an incident from the archive has none, since nothing
+/// can be done to it.
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     IncidentPath(id): IncidentPath,
-) -> Result<Json<IncidentJson>, Problem> {
+) -> Result<Response, Problem> {
     let held = app.desk.incidents();
     let (now, silences) = (app.desk.steady_now(), app.desk.silences());
     if let Some(incident) = held.incidents.iter().find(|incident| incident.id == id) {
-        return Ok(Json(IncidentJson::of(incident, now, &silences)));
+        let json = IncidentJson::of(incident, now, &silences);
+        return Ok((etag::header(incident.revision), Json(json)).into_response());
     }
     let archive = app.desk.archive();
     let found = match is_more_archived(&held) {
@@ -124,7 +118,7 @@ pub(crate) async fn show(
         false => None,
     };
     found
-        .map(|incident| Json(IncidentJson::of(&incident, now, &silences)))
+        .map(|incident| Json(IncidentJson::of(&incident, now, &silences)).into_response())
         .ok_or_else(|| unknown(id))
 }
 
@@ -191,9 +185,10 @@ impl Found {
 
 fn parse(query: Query) -> Result<Filter, Problem> {
     let state = |word: &str| {
-        let found = STATES.into_iter().find(|s| s.to_string() == word);
+        let found = IncidentState::ALL.into_iter().find(|s| s.to_string() == word);
         found.ok_or_else(|| {
-            invalid("state is a list of open, acknowledged, resolved, verifying, watching, closed")
+            let words = IncidentState::ALL.map(|s| s.to_string());
+            invalid(format!("state is a list of {}", words.join(", ")))
         })
     };
     let level = |word: &str| match word.parse() {

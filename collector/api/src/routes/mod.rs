@@ -2,6 +2,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod audit;
+pub(crate) mod etag;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod incidents;

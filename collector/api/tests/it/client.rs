@@ -55,9 +55,21 @@ impl Api {
 
     /// With a bearer token.
     pub(crate) async fn call(&self, token: &str, method: &str, path: &str, body: &str) -> Reply {
+        self.call_with(token, method, path, body, &[]).await
+    }
+
+    /// With a bearer token and further headers.
+    pub(crate) async fn call_with(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Reply {
         let bearer = format!("Bearer {token}");
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        self.send(build(method, path, &headers, body)).await
+        let usual = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.send(build(method, path, &[&usual, headers].concat(), body)).await
     }
 
     pub(crate) async fn get(&self, token: &str, path: &str) -> Reply {

@@ -5,10 +5,10 @@ use collector_api::{
     NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture, password,
 };
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Delivery,
+    Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Deed, Delivery,
     Exhibit, Incident, IncidentId, IncidentRevision, IncidentSet, IncidentState, Judgement,
-    LevelChange, Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Silence, SilenceChange,
-    Text, Tier,
+    LevelChange, Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Sheet, Silence,
+    SilenceChange, Text, Tier,
 };
 use collector_notify::Notifications;
 use shared_model::{AccountIdentity, Labels, Level, NodeIdentity, Timestamp};
@@ -122,25 +122,19 @@ pub(crate) fn incident(id: u64, level: Level, host: &str, detected: &str) -> Inc
         condition: Condition::Breached,
         value: Some(0.9375),
         late: false,
-        clocks: Clocks {
-            occurred: detected,
+        clocks: Clocks::started(
             detected,
-            response_due: detected.plus(level.response_limit()),
-            resolution_due: detected.plus(level.resolution_limit()),
-            acknowledged: None,
-            resolved: None,
-            verified: None,
-            watch_until: None,
-            closed: None,
-            response_missed: None,
-            resolution_missed: None,
-        },
+            detected,
+            detected.plus(level.response_limit()),
+            detected.plus(level.resolution_limit()),
+        ),
         links: vec![],
         reopened: 0,
         acknowledged_by: None,
         fix: None,
         notes: vec![],
         evidence: vec![],
+        sheet: Sheet::default(),
     }
 }
 
@@ -322,12 +316,22 @@ impl Desk for Double {
         self.read(|s| s.rules.clone()).into()
     }
 
-    fn act(&self, act: Act, _expected: Option<u64>) -> ActFuture<'_> {
+    fn act(&self, act: Act, expected: Option<u64>) -> ActFuture<'_> {
         let mut state = self.0.lock().unwrap();
         if state.stalls {
             return Box::pin(std::future::pending());
         }
-        let result = perform(&mut state, &act);
+        let result = match expected {
+            // Every incident of this double was changed last at the revision of its own number.
+            Some(expected) if expected < act.incident.0 => Err(ActRefused::Changed {
+                incident: act.incident,
+                state: "open".to_owned(),
+                expected,
+                hint: "changed by li".to_owned(),
+            }
+            .into()),
+            _ => perform(&mut state, &act),
+        };
         state.acts.push(act);
         Box::pin(async { result.map(at_some_revision) })
     }
@@ -407,7 +411,7 @@ fn perform(state: &mut State, act: &Act) -> Result<Incident, ActError> {
     if !state.takes_acts {
         return Err(ActError::Unavailable("the journal is full".to_owned()));
     }
-    let id = act.incident();
+    let id = act.incident;
     let found = state.incidents.iter_mut().find(|i| i.id == id);
     let incident = found.ok_or(ActRefused::Unknown(id))?;
     let wrong_state = ActRefused::WrongState {
@@ -415,30 +419,36 @@ fn perform(state: &mut State, act: &Act) -> Result<Incident, ActError> {
         state: incident.state.to_string(),
         hint: "look at its state".to_owned(),
     };
-    match act {
-        Act::Acknowledge { .. } if incident.state != IncidentState::Open => Err(wrong_state.into()),
-        Act::Resolve { fix, .. } if fix.is_empty() => Err(ActRefused::Missing("fix").into()),
-        Act::Resolve { .. } if incident.condition != Condition::Clear => {
+    match &act.deed {
+        Deed::Acknowledge if incident.state != IncidentState::Open => Err(wrong_state.into()),
+        Deed::Resolve { fix } if fix.trim().is_empty() => Err(ActRefused::Missing("fix").into()),
+        Deed::Resolve { .. } if incident.condition != Condition::Clear => {
             Err(ActRefused::StillBreached { incident: id, why: "os.cpu_busy is 0.94".to_owned() }
                 .into())
         }
-        Act::Verify { .. } if incident.state != IncidentState::Resolved => Err(wrong_state.into()),
-        Act::Acknowledge { by, .. } => {
+        Deed::Verify if incident.state != IncidentState::Resolved => Err(wrong_state.into()),
+        Deed::Consent => {
+            let why = "nothing was asked of the hospital".to_owned();
+            Err(ActRefused::NotAllowed { incident: id, why }.into())
+        }
+        Deed::Acknowledge => {
             incident.state = IncidentState::Acknowledged;
-            incident.acknowledged_by = Some(by.clone());
+            incident.acknowledged_by = Some(act.by.clone());
             incident.clocks.acknowledged = Some(now());
             Ok(incident.clone())
         }
-        Act::Resolve { fix, .. } => {
+        Deed::Resolve { fix } => {
             incident.state = IncidentState::Resolved;
-            incident.fix = Some(fix.clone());
+            incident.fix = Some(fix.trim().to_owned());
             incident.clocks.resolved = Some(now());
             Ok(incident.clone())
         }
-        Act::Verify { .. } => {
+        Deed::Verify => {
             incident.state = IncidentState::Verifying;
             Ok(incident.clone())
         }
+        // What becomes of the others is the machine's business.
+        _ => Ok(incident.clone()),
     }
 }
 

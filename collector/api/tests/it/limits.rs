@@ -13,7 +13,7 @@ async fn framework_errors_are_problems() {
     let token = api.token("engineer").await;
     for (method, path, status, code) in [
         ("GET", "/nothing", 404, "not_found"),
-        ("GET", "/api/v1/incidents/1/nothing", 404, "not_found"),
+        ("GET", "/api/v1/nothing/1", 404, "not_found"),
         ("PUT", "/api/v1/nodes", 405, "method_not_allowed"),
         ("DELETE", "/metrics", 405, "method_not_allowed"),
         ("POST", "/healthz", 405, "method_not_allowed"),

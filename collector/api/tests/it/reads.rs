@@ -26,6 +26,8 @@ async fn an_incident_in_full() {
             "response_due": "2026-11-23T02:58:00.000Z", "response_remaining_seconds": -120.0,
             "resolution_due": "2026-11-23T03:08:00.000Z", "resolution_remaining_seconds": 480.0,
             "acknowledged": null, "resolved": null, "verified": null, "watch_until": null, "closed": null,
+            "dispatched": null, "onsite_due": null, "onsite_remaining_seconds": null, "onsite": null,
+            "onsite_missed": null, "core_restored": null, "core_confirmed": null, "signed": null,
             "response_missed": "2026-11-23T02:58:00.000Z", "resolution_missed": null
         },
         "links": [{
@@ -33,7 +35,11 @@ async fn an_incident_in_full() {
             "condition": "breached", "value": null
         }],
         "reopened": 0, "acknowledged_by": null, "fix": null, "notes": [],
-        "evidence": [{"at": "2026-11-23T02:53:00.000Z", "instance": "db-1:5432", "topic": "db.blocking", "lines": ["11 app@his, <idle>"]}], "silences": []
+        "evidence": [{"at": "2026-11-23T02:53:00.000Z", "instance": "db-1:5432", "topic": "db.blocking", "lines": ["11 app@his, <idle>"]}], "silences": [],
+        "sheet": {
+            "category": null, "root_cause": null, "preventions": [], "backup": null, "asked": null,
+            "disputes": [], "engineer": null, "signed_by": null, "merged_into": null
+        }
     });
     assert_eq!(incident, expected);
     let closed = api.get(&token, "/api/v1/incidents/1").await.json();

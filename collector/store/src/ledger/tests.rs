@@ -17,6 +17,7 @@ fn entry(i: u64) -> Entry {
             value: Some(0.1 + i as f64),
             response_due: Timestamp::from_secs(1_300),
             resolution_due: Timestamp::from_secs(8_200),
+            onsite_due: None,
             evidence: vec!["主库不可连接".to_owned(), "\"quoted\"\n".to_owned()],
             late: i % 8 == 4,
         },

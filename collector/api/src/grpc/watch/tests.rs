@@ -1,26 +1,14 @@
 //! What a feed tells, event by event, and the end of a client that does not read.
 
 use super::*;
-use collector_domain::{Clocks, Condition, Incident, IncidentState, Text};
+use collector_domain::{Clocks, Condition, Incident, IncidentState, Sheet, Text};
 use shared_model::{Labels, Level};
 use tonic::Code;
 
 fn incident(id: u64, revision: u64, state: IncidentState, host: &str) -> IncidentRevision {
     let at = Timestamp::from_secs(1_000);
     let text = || Text { zh: "故障".to_owned(), en: "fault".to_owned() };
-    let clocks = Clocks {
-        occurred: at,
-        detected: at,
-        response_due: at,
-        resolution_due: at,
-        acknowledged: None,
-        resolved: None,
-        verified: None,
-        watch_until: None,
-        closed: None,
-        response_missed: None,
-        resolution_missed: None,
-    };
+    let clocks = Clocks::started(at, at, at, at);
     let incident = Incident {
         id: IncidentId(id),
         cause: "os.cpu_busy".into(),
@@ -42,6 +30,7 @@ fn incident(id: u64, revision: u64, state: IncidentState, host: &str) -> Inciden
         fix: None,
         notes: vec![],
         evidence: vec![],
+        sheet: Sheet::default(),
     };
     IncidentRevision { revision, incident: Arc::new(incident) }
 }
