@@ -2,11 +2,12 @@
 
 use crate::archive::ClosedArchive;
 use crate::audit::AuditTrail;
+use crate::checkpoints::Checkpoints;
 use crate::config::Identity;
 use crate::engine::{Command, Found, NodeStatus, Published, Settings};
 use collector_api::{
-    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
-    NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
+    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
+    FindingView, NodeState, NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
 };
 use collector_domain::{
     Act, Auditor, Contract, Delivery, IncidentId, IncidentSet, Judgement, Role, Rule, SeriesReader,
@@ -37,6 +38,8 @@ pub(crate) struct CollectorDesk {
     pub(crate) archive: Arc<ClosedArchive>,
     /// The book at the agents' door, once that is open.
     pub(crate) admissions: Option<Arc<Admissions>>,
+    /// Takes checkpoints of the ledger.
+    pub(crate) checkpoints: Checkpoints,
 }
 
 impl Desk for CollectorDesk {
@@ -138,6 +141,13 @@ impl Desk for CollectorDesk {
 
     fn deliveries(&self, incident: IncidentId) -> Vec<Delivery> {
         self.published.view().notify.deliveries(incident).to_vec()
+    }
+
+    fn checkpoint(&self) -> CheckpointFuture<'_> {
+        Box::pin(async move {
+            let checkpoint = self.checkpoints.take().await;
+            checkpoint.map(|c| c.to_json()).map_err(|error| format!("{error:#}"))
+        })
     }
 
     fn series(&self) -> Arc<dyn SeriesReader> {

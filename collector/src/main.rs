@@ -4,6 +4,7 @@
 mod admin;
 mod archive;
 mod audit;
+mod checkpoints;
 mod commands;
 mod config;
 mod desk;

@@ -3,6 +3,7 @@
 use crate::admin::{Admin, STAGING};
 use crate::archive::ClosedArchive;
 use crate::audit::AuditTrail;
+use crate::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::desk::CollectorDesk;
 use crate::engine::{self, CollectorRegistrar, Command, Settings};
@@ -74,6 +75,13 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         audit: Arc::clone(&trail),
         archive: Arc::clone(&archive),
         admissions: None,
+        checkpoints: Checkpoints {
+            identity: config.identity.clone(),
+            commands: commands.clone(),
+            settings: settings.clone(),
+            clock: Arc::clone(&clock),
+            dir: data.join("checkpoints"),
+        },
     };
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
@@ -139,6 +147,7 @@ async fn serve(
     });
     let enrollment = EnrollmentService::new(registrar, Arc::clone(&clock), Arc::clone(&admissions));
     let published = desk.published.clone();
+    let checkpoints = desk.checkpoints.clone();
     let desk: Arc<dyn Desk> = Arc::new(desk);
     let (mut port, drain) =
         agents_port(config, agents, agents_tls, enrollment, inbound, admissions, &clock);
@@ -158,8 +167,12 @@ async fn serve(
         router,
         wait(stopped.clone()),
     ));
-    let told =
-        tokio::spawn(Arc::clone(&notifier).run(published.clone(), commands.clone(), stopped));
+    let told = tokio::spawn(Arc::clone(&notifier).run(
+        published.clone(),
+        commands.clone(),
+        stopped.clone(),
+    ));
+    let signed = tokio::spawn(checkpoints.clone().run(stopped));
     let admin = Admin {
         settings,
         authority,
@@ -169,6 +182,7 @@ async fn serve(
         auditor,
         trail: Arc::clone(&trail),
         commands: commands.clone(),
+        checkpoints,
         data: data.clone(),
         clock,
     }
@@ -182,7 +196,8 @@ async fn serve(
     admin.abort();
     leave(&drain).await;
     // A notification on its way is finished and its fate noted; one that is cut off is sent again under the same key.
-    ended([("agents", agents), ("api", people), ("notifications", told)]).await;
+    ended([("agents", agents), ("api", people), ("notifications", told), ("checkpoints", signed)])
+        .await;
     Ok(())
 }
 

@@ -56,6 +56,10 @@ pub trait Desk: Send + Sync + 'static {
     /// What was decided about telling people of an incident, oldest first.
     fn deliveries(&self, incident: IncidentId) -> Vec<Delivery>;
 
+    /// A signed checkpoint of the ledger as it is on disk now, as its file's text. The error says in one English sentence why
+    /// there is none.
+    fn checkpoint(&self) -> CheckpointFuture<'_>;
+
     /// The reader that queries are evaluated on.
     fn series(&self) -> Arc<dyn SeriesReader>;
 
@@ -82,6 +86,9 @@ pub trait Desk: Send + Sync + 'static {
     /// the disk, not on the server's own threads. The error says in one English sentence what is wrong with the log.
     fn audit(&self, before: Option<u64>, limit: u64) -> AuditFuture<'_>;
 }
+
+/// What [`Desk::checkpoint`] returns.
+pub type CheckpointFuture<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
 
 /// What [`Desk::audit`] returns.
 pub type AuditFuture<'a> =

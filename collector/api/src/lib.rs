@@ -23,8 +23,8 @@ mod routes;
 mod serve;
 
 pub use desk::{
-    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, Desk, FindingView, NodeState,
-    NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
+    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
+    FindingView, NodeState, NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
 };
 pub use grpc::{Caller, NocError, noc_router};
 pub use options::Options;

@@ -5,8 +5,8 @@ use crate::auth::require_person;
 use crate::password::PasswordError;
 use crate::problem::{Code, Problem, complete};
 use crate::routes::{
-    acts, audit, findings, health, incidents, metrics, nodes, pages, prometheus, rules, session,
-    silences,
+    acts, audit, findings, health, incidents, ledger, metrics, nodes, pages, prometheus, rules,
+    session, silences,
 };
 use crate::{Desk, Options};
 use axum::Router;
@@ -76,6 +76,7 @@ fn protected(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/api/v1/silences/{id}", get(silences::show).delete(silences::expire))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/rules", get(rules::list))
+        .route("/api/v1/ledger/checkpoint", get(ledger::checkpoint))
         .route("/api/v1/audit", get(audit::list))
         .route("/metrics", get(metrics::show))
         .route("/prometheus/api/v1/query", get(prometheus::query).post(prometheus::query))

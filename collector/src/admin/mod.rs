@@ -6,6 +6,7 @@
 mod ask;
 mod backup;
 mod client;
+mod ledger;
 mod node;
 mod server;
 mod status;
@@ -16,6 +17,7 @@ mod webhook;
 pub(crate) use ask::ask;
 pub(crate) use backup::{BackupCut, BackupRequest, STAGING};
 pub(crate) use client::{ClientCreated, ClientLine, ClientRequest};
+pub(crate) use ledger::LedgerRequest;
 pub(crate) use node::{NodeLine, NodeRequest};
 pub(crate) use server::Admin;
 pub(crate) use status::DaemonStatus;
@@ -50,6 +52,8 @@ pub(crate) enum Request {
     Backup(BackupRequest),
     /// Receivers of notifications.
     Webhook(WebhookRequest),
+    /// The ledger.
+    Ledger(LedgerRequest),
 }
 
 /// What the daemon answers.

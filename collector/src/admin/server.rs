@@ -2,6 +2,7 @@
 
 use super::{ANSWER_WITHIN, Answer, REQUEST_MAX_BYTES, Request, socket_path};
 use crate::audit::AuditTrail;
+use crate::checkpoints::Checkpoints;
 use crate::engine::{Command, Published, Settings};
 use crate::notifier::Notifier;
 use anyhow::{Context, bail};
@@ -36,6 +37,8 @@ pub(crate) struct Admin {
     pub(crate) trail: Arc<AuditTrail>,
     /// The engine, for backups.
     pub(crate) commands: mpsc::Sender<Command>,
+    /// Takes checkpoints of the ledger.
+    pub(crate) checkpoints: Checkpoints,
     /// The data folder.
     pub(crate) data: PathBuf,
     /// Time.
@@ -109,6 +112,7 @@ impl Admin {
             Request::Client(request) => self.client(request),
             Request::Backup(request) => self.backup(request).await,
             Request::Webhook(request) => self.webhook(request).await,
+            Request::Ledger(request) => self.ledger(request).await,
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Silence(SilenceChange, SilenceReply),
     /// A message was taken, refused, or failed.
     Delivered(DeliveryReport, oneshot::Sender<()>),
+    /// The hashes of all ledger entries, for a checkpoint.
+    Hashes(oneshot::Sender<Vec<Hash>>),
     /// Write the state and end.
     Stop,
 }
@@ -114,6 +116,7 @@ impl Engine {
                     Some(Command::Cut { cut, with_series, reply }) => {
                         drop(reply.send(self.cut(cut, with_series)));
                     }
+                    Some(Command::Hashes(reply)) => drop(reply.send(self.ledger.hashes().to_vec())),
                     Some(Command::Act(act, expected, reply)) => {
                         match self.changed_since(&act, expected) {
                             Some(changed) => drop(reply.send(Err(changed))),
@@ -165,8 +168,10 @@ impl Engine {
             Command::Delivered(report, noted) => {
                 (Record::Delivered { stamp, report }, Then::Noted(noted))
             }
-            // Acts and cuts are answered where they come.
-            Command::Act(..) | Command::Cut { .. } | Command::Stop => return None,
+            // These are answered where they come.
+            Command::Act(..) | Command::Cut { .. } | Command::Hashes(..) | Command::Stop => {
+                return None;
+            }
         };
         Some(Staged { record, decoded: None, then })
     }

@@ -6,6 +6,7 @@ pub(crate) mod etag;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod incidents;
+pub(crate) mod ledger;
 pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod pages;

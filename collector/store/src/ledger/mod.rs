@@ -2,15 +2,20 @@
 //!
 //! An entry is a record of a [`shared_journal`] log, with the entry's number as its lsn. The payload is the entry's
 //! SHA-256 and the canonical JSON that it covers (see `chain.rs` for the bytes). [`verify`] proves offline that
-//! nothing in it was changed, taken out or moved; that nothing was taken off its end is proved by comparing
-//! [`Report::head`] with one that was handed over earlier.
+//! nothing in it was changed, taken out or moved; that nothing was taken off its end or written anew as a whole is proved
+//! with a [`Checkpoint`] that was handed over earlier.
 
+mod checkpoint;
+#[cfg(test)]
+mod checkpoint_tests;
 mod follow;
+mod merkle;
 mod record;
 mod replay;
 mod verify;
 
 pub use crate::chain::Hash;
+pub use checkpoint::{Checkpoint, CheckpointError, Proven};
 pub use follow::Follow;
 pub use record::Stored;
 pub use replay::Replay;
@@ -147,6 +152,11 @@ impl Ledger {
     /// Number and hash of the last entry; 0 and zeros when there is none.
     pub fn head(&self) -> (u64, Hash) {
         (self.len(), self.chain.head())
+    }
+
+    /// Hashes of all entries, the first one's first.
+    pub fn hashes(&self) -> &[Hash] {
+        self.chain.hashes()
     }
 
     /// All synced entries, in order, each proved again as it is read.

@@ -40,6 +40,14 @@ impl Chain {
         self.hashes.get(index).copied()
     }
 
+    pub(super) fn hashes(&self) -> &[Hash] {
+        &self.hashes
+    }
+
+    pub(super) fn into_hashes(self) -> Vec<Hash> {
+        self.hashes
+    }
+
     pub(super) fn extend(&mut self, hash: Hash) {
         self.hashes.push(hash);
     }

@@ -6,7 +6,7 @@ use shared_model::{Labels, Level, Timestamp};
 use std::fs;
 use std::path::PathBuf;
 
-fn entry(i: u64) -> Entry {
+pub(super) fn entry(i: u64) -> Entry {
     let kind = match i % 4 {
         0 => EntryKind::Opened {
             cause: "db.down".into(),
@@ -37,7 +37,7 @@ fn entry(i: u64) -> Entry {
     }
 }
 
-fn ledger(dir: &Path, entries: u64) -> Ledger {
+pub(super) fn ledger(dir: &Path, entries: u64) -> Ledger {
     let mut ledger = Ledger::open(dir).unwrap();
     for i in 0..entries {
         ledger.append(&entry(i)).unwrap();

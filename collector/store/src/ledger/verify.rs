@@ -22,6 +22,11 @@ pub struct Report {
 /// [`LedgerError::Broken`] with the first entry that is not proved, an incomplete one at the end included;
 /// [`LedgerError::Journal`] when the files cannot be read.
 pub fn verify(dir: &Path) -> Result<Report, LedgerError> {
+    chain(dir).map(|(report, _)| report)
+}
+
+/// The same with the hashes of all entries.
+pub(super) fn chain(dir: &Path) -> Result<(Report, Vec<Hash>), LedgerError> {
     let mut chain = Chain::default();
     for item in Reader::open(dir, Lsn::FIRST) {
         chain.follow(item?)?;
@@ -32,5 +37,5 @@ pub fn verify(dir: &Path) -> Result<Report, LedgerError> {
         let why = why.to_owned();
         return Err(LedgerError::Broken { number, why });
     }
-    Ok(Report { entries: chain.len(), head: chain.head() })
+    Ok((Report { entries: chain.len(), head: chain.head() }, chain.into_hashes()))
 }

@@ -107,6 +107,15 @@ impl SettingsKey {
         Ok(Self(key))
     }
 
+    /// A key of its own for another purpose, from which this one cannot be told.
+    pub(super) fn derive(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        let own = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &*self.0);
+        let tag = ring::hmac::sign(&own, purpose.as_bytes());
+        let mut derived = Zeroizing::new([0; KEY_BYTES]);
+        derived.copy_from_slice(tag.as_ref());
+        derived
+    }
+
     pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }

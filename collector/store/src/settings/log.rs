@@ -39,6 +39,10 @@ pub(super) struct Files {
 }
 
 impl Files {
+    pub(super) fn key(&self) -> &SettingsKey {
+        &self.key
+    }
+
     /// Opens the log in `dir` with its state; one of an earlier version is sealed now.
     pub(super) fn open(dir: &Path, key_file: &Path) -> Result<(Self, Settings), SettingsError> {
         let beside = beside(dir);

@@ -125,6 +125,11 @@ impl SettingsLog {
         &self.state
     }
 
+    /// A key for another purpose, derived from the settings' own by HMAC-SHA-256: the same for as long as that key file is.
+    pub fn derive(&self, purpose: &str) -> zeroize::Zeroizing<[u8; 32]> {
+        self.files.key().derive(purpose)
+    }
+
     /// Checks a change, puts it on disk and folds it.
     ///
     /// # Errors
