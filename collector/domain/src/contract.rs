@@ -1,7 +1,8 @@
 //! The contract profile and the topology it speaks of, as declared in the collector's configuration.
 
+use crate::{Calendar, WorkingDay};
 use serde::{Deserialize, Serialize};
-use shared_model::Level;
+use shared_model::{Day, Level, Timestamp};
 use std::time::Duration;
 
 /// The contract of one hospital. Defaults are the standard's own numbers.
@@ -31,6 +32,23 @@ pub struct Contract {
     pub link_within: Duration,
     /// Whether an incident is closed only when the hospital has signed it (M-142).
     pub signature_required: bool,
+    /// How a planned change is announced (M-172).
+    pub notice: Notice,
+    /// Working days in force.
+    pub calendar: Calendar,
+    /// Which readings of "二级及以上" (M-154) must reach the contract's share: levels 1 and 2; 2 and 3; 2, 3 and 4.
+    pub level_2_up: [bool; 3],
+    /// Longest downtime of a year (M-156): 8 h; of a shorter period the same.
+    pub downtime: Duration,
+}
+
+/// How a planned change is announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Notice {
+    /// Working days after the day on which it was handed in, which is not counted.
+    pub working_days: u32,
+    /// Whether the window may begin on the last of them, or only on the next working day.
+    pub on_last_day: bool,
 }
 
 impl Default for Contract {
@@ -46,6 +64,10 @@ impl Default for Contract {
             restored_after: [Duration::from_secs(120), Duration::from_secs(300)],
             link_within: Duration::from_secs(60),
             signature_required: true,
+            notice: Notice { working_days: 7, on_last_day: false },
+            calendar: Calendar::default(),
+            level_2_up: [true, true, false],
+            downtime: Duration::from_secs(8 * 3_600),
         }
     }
 }
@@ -59,6 +81,14 @@ impl Contract {
     /// Scaled limit for the first human response.
     pub fn response_limit(&self, level: Level) -> Duration {
         self.scaled(level.response_limit())
+    }
+
+    /// When the window of a change that is handed in now may begin, and whether that is not certain yet.
+    pub fn earliest_change(&self, submitted: Timestamp) -> (Timestamp, bool) {
+        let Notice { working_days, on_last_day } = self.notice;
+        let count = working_days + u32::from(!on_last_day);
+        let WorkingDay { day, provisional } = self.calendar.after(Day::of(submitted), count);
+        (day.start(), provisional)
     }
 
     /// Scaled time of being normal until core business counts as restored; `None` for levels whose clock a fix stops.

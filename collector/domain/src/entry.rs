@@ -1,6 +1,6 @@
 //! Entries of the ledger (故障台账). This shape is on disk for ever: fields may be added, never changed or taken away.
 
-use crate::{Category, Disputed, Exhibit, IncidentId, Request};
+use crate::{Category, Change, ChangeId, Disputed, Exhibit, IncidentId, Request, ServiceState};
 use serde::{Deserialize, Serialize};
 use shared_model::{Clause, Labels, Level, Timestamp};
 use std::sync::Arc;
@@ -15,12 +15,12 @@ pub enum Actor {
     Person(String),
 }
 
-/// One entry: a transition of one incident.
+/// One entry: a transition of one incident, or a fact that the figures need.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// The collector's steady time in microseconds since the epoch.
     pub at: Timestamp,
-    /// Whose transition.
+    /// Whose transition; [`IncidentId::NONE`] for what is of no incident.
     pub incident: IncidentId,
     /// Who caused it.
     pub actor: Actor,
@@ -250,4 +250,46 @@ pub enum EntryKind {
     Signed,
     /// The watch ended without a relapse and what the contract asks for is signed.
     Closed,
+    /// A core database service is in another state. Of no incident.
+    ServiceState {
+        /// The service.
+        service: String,
+        /// Its state from then on.
+        state: ServiceState,
+        /// Since when: event time where a sample shows it.
+        since: Timestamp,
+    },
+    /// A planned change was handed in. Of no incident.
+    ChangeSubmitted {
+        /// The change.
+        change: Change,
+    },
+    /// The hospital approved a change. Of no incident.
+    ChangeApproved {
+        /// Which.
+        change: ChangeId,
+    },
+    /// The hospital did not approve a change. Of no incident.
+    ChangeDeclined {
+        /// Which.
+        change: ChangeId,
+        /// Why.
+        reason: String,
+    },
+    /// A change will not be done. Of no incident.
+    ChangeWithdrawn {
+        /// Which.
+        change: ChangeId,
+        /// Why.
+        reason: String,
+    },
+    /// A year's notice of holidays moved the earliest begin of a change, or made it certain. Of no incident.
+    ChangeRescheduled {
+        /// Which.
+        change: ChangeId,
+        /// Its window may begin from here on.
+        earliest: Timestamp,
+        /// Whether that is not certain yet.
+        provisional: bool,
+    },
 }

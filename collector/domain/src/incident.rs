@@ -12,6 +12,11 @@ use crate::{Category, Condition, Disputed, Request, Text};
 #[serde(transparent)]
 pub struct IncidentId(pub u64);
 
+impl IncidentId {
+    /// The number of no incident.
+    pub const NONE: Self = Self(0);
+}
+
 impl fmt::Display for IncidentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "W-{:06}", self.0)

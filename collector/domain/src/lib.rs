@@ -5,22 +5,32 @@
 
 mod act;
 mod audit;
+mod calendar;
+mod change;
 mod contract;
 mod delivery;
 mod entry;
+mod figures;
 mod finding;
 mod incident;
 mod revision;
 mod rule;
 mod series;
+mod service_state;
 mod silence;
 mod silent_node;
 
 pub use act::{ACT_TEXT_MAX_CHARS, Act, ActRefused, Category, Deed, Disputed, Request, Role};
 pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor, Settled};
-pub use contract::{Contract, CoreService, DatabaseService, Topology};
+pub use calendar::{Calendar, CalendarYear, WorkingDay};
+pub use change::{
+    CHANGE_DOCUMENTS_MAX, CHANGE_SERVICES_MAX, CHANGE_TEXT_MAX_CHARS, Change, ChangeAct,
+    ChangeDeed, ChangeId, ChangeRefused, ChangeState, Document, DocumentKind, NewChange,
+};
+pub use contract::{Contract, CoreService, DatabaseService, Notice, Topology};
 pub use delivery::{Delivery, DeliveryOutcome, DeliveryReport, Fate, Transition};
 pub use entry::{Actor, Entry, EntryKind};
+pub use figures::{Downtime, Figures, Period, Ratio};
 pub use finding::{Checks, Condition, Finding, Judgement};
 pub use incident::{
     Asked, Clocks, Dispute, Exhibit, Incident, IncidentId, IncidentState, LevelChange, Link, Note,
@@ -29,6 +39,7 @@ pub use incident::{
 pub use revision::{IncidentRevision, IncidentSet};
 pub use rule::{Component, ExplainedBy, Rule, Text, Tier};
 pub use series::{Matcher, MatcherOp, SeriesData, SeriesId, SeriesReader};
+pub use service_state::ServiceState;
 pub use silence::{
     NewSilence, SILENCE_MATCHERS_MAX, SILENCE_REASON_MAX_CHARS, SILENCE_SPAN_MAX,
     SILENCE_TEXT_MAX_CHARS, SILENCE_VALUES_MAX, SILENCES_MAX, Silence, SilenceChange, SilenceId,

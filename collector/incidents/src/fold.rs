@@ -107,6 +107,9 @@ pub(crate) fn apply(
     entry: &Entry,
     catalogue: &Catalogue,
 ) -> Result<(), FoldError> {
+    if entry.incident == IncidentId::NONE {
+        return Ok(());
+    }
     if let EntryKind::Opened { .. } = entry.kind {
         if incidents.contains_key(&entry.incident) {
             return Err(FoldError::OpenedTwice(entry.incident));

@@ -143,6 +143,7 @@ impl Machine {
         }
         self.raise_silences(run);
         let assessments = self.classify_services(run);
+        self.note_uptime(run, &assessments);
         let mut breaches: Vec<&Finding> =
             findings.iter().filter(|f| f.condition == Condition::Breached).collect();
         breaches.sort_by_key(|f| (self.catalogue.depth(&f.rule), &f.rule, &f.subject));
@@ -257,6 +258,9 @@ impl Machine {
         self.state.acting_primaries.retain(|service, instance| {
             topology.databases.iter().any(|d| d.name == *service && d.standbys.contains(instance))
         });
+        self.state
+            .uptimes
+            .retain(|service, _| topology.databases.iter().any(|d| d.name == *service));
         self.state
             .settling
             .retain(|service, _| topology.databases.iter().any(|d| d.name == *service));

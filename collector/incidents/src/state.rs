@@ -1,8 +1,10 @@
 //! Everything the machine remembers: the collector's snapshot of it.
 
+use crate::changes::Changes;
 use crate::exhibits::Exhibits;
 use crate::follow::Settling;
 use crate::standing::Standings;
+use crate::uptime::Uptime;
 use collector_domain::{Incident, IncidentId};
 use serde::{Deserialize, Serialize};
 use shared_model::{Labels, Timestamp};
@@ -27,6 +29,12 @@ pub struct MachineState {
     /// Database service -> the classification that waits to open something. A snapshot of an older release has none.
     #[serde(default)]
     pub(crate) settling: BTreeMap<String, Settling>,
+    /// What was written last of the uptime of each database service. A snapshot of an older release has none.
+    #[serde(default)]
+    pub(crate) uptimes: BTreeMap<String, Uptime>,
+    /// Planned changes. A snapshot of an older release has none.
+    #[serde(default)]
+    pub(crate) changes: Changes,
     /// The last act of a person on each unfinished incident.
     pub(crate) last_acts: BTreeMap<IncidentId, LastAct>,
     /// Breaches that wait for the decision whether their node is silent: rule and subject.

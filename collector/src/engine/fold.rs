@@ -235,7 +235,9 @@ impl Fold {
         Arc::make_mut(&mut self.notify).configure(self.now, started.notify.clone());
         self.streams.values_mut().for_each(|s| s.open = false);
         self.started = Some(started.clone());
-        Folded::default()
+        // The first start ever has nothing before it.
+        let left = if self.epoch == 1 { self.now } else { before };
+        Folded { entries: self.machine.resumed(left, self.now), ..Folded::default() }
     }
 
     fn catalog(&mut self, source: u32, wire: &[u8], sink: &mut dyn SampleSink) {

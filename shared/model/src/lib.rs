@@ -6,6 +6,7 @@
 mod account;
 mod batch;
 mod clause;
+mod day;
 mod event;
 mod evidence;
 mod identity;
@@ -18,6 +19,7 @@ mod time;
 pub use account::AccountIdentity;
 pub use batch::{Batch, Block, Catalog, Gap, GapReason, Lane, SeriesDef, SeriesSet};
 pub use clause::{Clause, InvalidClause};
+pub use day::{Day, InvalidDay};
 pub use event::{Event, EventContent};
 pub use evidence::{EVIDENCE_LINE_MAX_BYTES, EVIDENCE_LINES_MAX, evidence_lines, topic};
 pub use identity::{InvalidIdentity, NodeIdentity};

@@ -66,6 +66,13 @@ fn is_possible(incident: &Incident, kind: &EntryKind) -> bool {
         EntryKind::WatchEnded => state == Watching,
         EntryKind::Signed => matches!(state, Watching | Watched) && clocks.signed.is_none(),
         EntryKind::Closed => matches!(state, Watching | Watched),
+        // Facts of no incident.
+        EntryKind::ServiceState { .. }
+        | EntryKind::ChangeSubmitted { .. }
+        | EntryKind::ChangeApproved { .. }
+        | EntryKind::ChangeDeclined { .. }
+        | EntryKind::ChangeWithdrawn { .. }
+        | EntryKind::ChangeRescheduled { .. } => false,
     }
 }
 

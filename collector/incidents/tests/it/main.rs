@@ -1,9 +1,11 @@
 //! The incident machine from outside: timelines as data, faults in every order, properties over random histories.
 
 mod acts;
+mod changes;
 mod clocks;
 mod evidence;
 mod faults;
+mod kpi;
 mod pack;
 mod peers;
 mod people;

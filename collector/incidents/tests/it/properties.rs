@@ -1,9 +1,10 @@
 //! Random histories: what holds whatever comes.
 
+use crate::kpi::facts;
 use crate::pack;
 use crate::timeline::{START, World};
-use collector_domain::{Condition, Entry, EntryKind, Incident, IncidentId, IncidentState};
-use collector_incidents::{FoldError, fold};
+use collector_domain::{Condition, Entry, EntryKind, Incident, IncidentId, IncidentState, Period};
+use collector_incidents::{FoldError, figures, fold};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -138,7 +139,7 @@ proptest! {
 
     /// Scenario: random findings, acts, silences, pauses and restarts.
     /// Guarantees: never a panic; a restart changes nothing; numbers are dense; entries never go back in time; levels only
-    /// rise, unless the hospital agreed; the ledger alone yields the same incidents; no two unfinished incidents on one cause and subject, and of a database
+    /// rise, unless the hospital agreed; the ledger alone yields the same incidents and figures; no two unfinished incidents on one cause and subject, and of a database
     /// service one at most that is not under watch; the watch of a service's incident is never linked to nor breached.
     #[test]
     fn invariants_hold_in_any_history(steps in steps()) {
@@ -161,6 +162,11 @@ proptest! {
         }
         let folded = fold(&world.entries, &pack::rules()).expect("the ledger is a history");
         prop_assert_eq!(proven(&folded), proven(incidents));
+        let (period, now) = (Period { from: START, to: world.now() }, world.now());
+        let facts = facts(&world.entries);
+        let contract = pack::contract(1_000);
+        let kept = figures(&facts, incidents.values(), &contract, period, now);
+        prop_assert_eq!(&kept, &figures(&facts, folded.values(), &contract, period, now));
 
         let mut unfinished: Vec<_> = incidents
             .values()
