@@ -1,5 +1,6 @@
 //! The collector's configuration. Every key is optional; an empty file works on loopback.
 
+mod calendar;
 mod contract;
 
 use crate::webhook_keys::{self, WebhookKeys};
@@ -437,7 +438,7 @@ mod tests {
     fn empty_is_the_standard() {
         assert!(faults("").is_empty());
         let config: Config = shared_runtime::config::parse("", Config::check).unwrap();
-        assert_eq!(config.contract.contract(), collector_domain::Contract::default());
+        assert_eq!(config.contract.contract().unwrap(), collector_domain::Contract::default());
         assert!(config.agents.listen.ip().is_loopback() && config.api.listen.ip().is_loopback());
     }
 

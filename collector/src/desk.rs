@@ -5,18 +5,21 @@ use crate::audit::AuditTrail;
 use crate::checkpoints::Checkpoints;
 use crate::config::Identity;
 use crate::engine::{Command, Found, NodeStatus, Published, Settings};
+use crate::figures::FiguresSource;
 use collector_api::{
-    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
-    FindingView, NodeState, NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
+    Account, Answer, Archive, AuditFuture, AuditView, CheckpointFuture, Desk, FiguresFuture,
+    FindingView, NodeState, NodeView, Rejected, SelfMetric, SelfMetricKind,
 };
 use collector_domain::{
-    Act, Auditor, Contract, Delivery, IncidentId, IncidentSet, Judgement, Role, Rule, SeriesReader,
-    Silence, SilenceChange, Text,
+    Act, ActRefused, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Contract, Delivery,
+    IncidentId, IncidentRevision, IncidentSet, Judgement, Period, Report, ReportRefused, Role,
+    Rule, SeriesReader, Silence, SilenceChange, SilenceRefused, Text,
 };
 use collector_ingest::Admissions;
 use collector_store::audit::AuditEntry;
 use shared_model::{AccountIdentity, Clock, Labels, Timestamp};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,6 +43,8 @@ pub(crate) struct CollectorDesk {
     pub(crate) admissions: Option<Arc<Admissions>>,
     /// Takes checkpoints of the ledger.
     pub(crate) checkpoints: Checkpoints,
+    /// Folder of the ledger.
+    pub(crate) ledger: PathBuf,
 }
 
 impl Desk for CollectorDesk {
@@ -116,13 +121,31 @@ impl Desk for CollectorDesk {
         Arc::clone(&self.rules)
     }
 
-    fn act(&self, act: Act, expected: Option<u64>) -> ActFuture<'_> {
+    fn act(&self, act: Act, expected: Option<u64>) -> Answer<'_, IncidentRevision, ActRefused> {
+        self.ask(move |reply| Command::Act(act, expected, reply))
+    }
+
+    fn report(&self, report: Report) -> Answer<'_, IncidentRevision, ReportRefused> {
+        self.ask(move |reply| Command::Report(report, reply))
+    }
+
+    fn changes(&self) -> Arc<BTreeMap<ChangeId, Change>> {
+        Arc::clone(&self.published.view().changes)
+    }
+
+    fn change(&self, act: ChangeAct) -> Answer<'_, Change, ChangeRefused> {
+        self.ask(move |reply| Command::Change(act, reply))
+    }
+
+    fn figures(&self, period: Period) -> FiguresFuture<'_> {
+        let source = FiguresSource {
+            ledger: self.ledger.clone(),
+            archive: Arc::clone(&self.archive),
+            view: self.published.view(),
+        };
         Box::pin(async move {
-            let unavailable = || ActError::Unavailable("the collector is stopping".to_owned());
-            let (reply, answer) = oneshot::channel();
-            let command = Command::Act(act, expected, reply);
-            self.commands.send(command).await.map_err(|_| unavailable())?;
-            answer.await.map_err(|_| unavailable())?.map_err(ActError::Refused)
+            let computed = tokio::task::spawn_blocking(move || source.compute(period)).await;
+            computed.map_err(|e| e.to_string())?.map_err(|error| format!("{error:#}"))
         })
     }
 
@@ -130,13 +153,8 @@ impl Desk for CollectorDesk {
         self.published.view().notify.silences().cloned().collect()
     }
 
-    fn silence(&self, change: SilenceChange) -> SilenceFuture<'_> {
-        Box::pin(async move {
-            let unavailable = || SilenceError::Unavailable("the collector is stopping".to_owned());
-            let (reply, answer) = oneshot::channel();
-            self.commands.send(Command::Silence(change, reply)).await.map_err(|_| unavailable())?;
-            answer.await.map_err(|_| unavailable())?.map_err(SilenceError::Refused)
-        })
+    fn silence(&self, change: SilenceChange) -> Answer<'_, Silence, SilenceRefused> {
+        self.ask(move |reply| Command::Silence(change, reply))
     }
 
     fn deliveries(&self, incident: IncidentId) -> Vec<Delivery> {
@@ -270,6 +288,19 @@ impl Desk for CollectorDesk {
 }
 
 impl CollectorDesk {
+    /// Asks the engine for something that a person wants, and waits for its answer.
+    fn ask<T: Send + 'static, E: std::error::Error + Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Command + Send + 'static,
+    ) -> Answer<'_, T, E> {
+        Box::pin(async move {
+            let unavailable = || Rejected::Unavailable("the collector is stopping".to_owned());
+            let (reply, answer) = oneshot::channel();
+            self.commands.send(command(reply)).await.map_err(|_| unavailable())?;
+            answer.await.map_err(|_| unavailable())?.map_err(Rejected::Refused)
+        })
+    }
+
     fn refusals(&self) -> SelfMetric {
         let counts = self.admissions.iter().flat_map(|book| book.refusals());
         let values = counts.map(|(action, reason, count)| {

@@ -10,6 +10,7 @@ mod config;
 mod desk;
 mod doctor;
 mod engine;
+mod figures;
 mod notifier;
 mod notify_metrics;
 mod serve;

@@ -82,6 +82,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
             clock: Arc::clone(&clock),
             dir: data.join("checkpoints"),
         },
+        ledger: data.join("ledger"),
     };
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())

@@ -4,11 +4,13 @@
 //! called on the server's own threads; an act is durable before its future resolves.
 
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Contract, Delivery, Exhibit, Incident, IncidentId,
-    IncidentRevision, IncidentSet, Judgement, Role, Rule, SeriesReader, Silence, SilenceChange,
+    Act, ActRefused, AuditEvent, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Contract,
+    Delivery, Exhibit, Figures, Incident, IncidentId, IncidentRevision, IncidentSet, Judgement,
+    Period, Report, ReportRefused, Role, Rule, SeriesReader, Silence, SilenceChange,
     SilenceRefused, Text,
 };
 use shared_model::{AccountIdentity, Labels, NodeIdentity, Timestamp};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -45,13 +47,25 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Performs an act, if its incident is at revision `expected` still, where one is given. Resolves once the act is durable,
     /// with the incident as it is then.
-    fn act(&self, act: Act, expected: Option<u64>) -> ActFuture<'_>;
+    fn act(&self, act: Act, expected: Option<u64>) -> Answer<'_, IncidentRevision, ActRefused>;
 
     /// All silences, ended ones too, by number.
     fn silences(&self) -> Vec<Silence>;
 
     /// Makes or ends a silence. Resolves once that is durable, with the silence as it is then.
-    fn silence(&self, change: SilenceChange) -> SilenceFuture<'_>;
+    fn silence(&self, change: SilenceChange) -> Answer<'_, Silence, SilenceRefused>;
+
+    /// Takes down what a person reported. Resolves once that is durable, with the new incident.
+    fn report(&self, report: Report) -> Answer<'_, IncidentRevision, ReportRefused>;
+
+    /// Planned changes, by number.
+    fn changes(&self) -> Arc<BTreeMap<ChangeId, Change>>;
+
+    /// Does something with a planned change. Resolves once that is durable, with the change as it is then.
+    fn change(&self, act: ChangeAct) -> Answer<'_, Change, ChangeRefused>;
+
+    /// The contract's figures of a period, computed from the ledger. The error says in one English sentence why not now.
+    fn figures(&self, period: Period) -> FiguresFuture<'_>;
 
     /// What was decided about telling people of an incident, oldest first.
     fn deliveries(&self, incident: IncidentId) -> Vec<Delivery>;
@@ -87,6 +101,9 @@ pub trait Desk: Send + Sync + 'static {
     fn audit(&self, before: Option<u64>, limit: u64) -> AuditFuture<'_>;
 }
 
+/// What [`Desk::figures`] returns.
+pub type FiguresFuture<'a> = Pin<Box<dyn Future<Output = Result<Figures, String>> + Send + 'a>>;
+
 /// What [`Desk::checkpoint`] returns.
 pub type CheckpointFuture<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
 
@@ -116,35 +133,24 @@ pub trait Archive: Send + Sync {
     fn visit(&self, visit: &mut dyn FnMut(Incident)) -> Result<(), String>;
 }
 
-/// What [`Desk::act`] returns.
-pub type ActFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<IncidentRevision, ActError>> + Send + 'a>>;
-
-/// What [`Desk::silence`] returns.
-pub type SilenceFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<Silence, SilenceError>> + Send + 'a>>;
-
-/// Why a silence was not made or ended.
+/// Why something that a person asked for did not happen.
 #[derive(Debug, thiserror::Error)]
-pub enum SilenceError {
-    /// It is against the rules of silences.
+pub enum Rejected<E: std::error::Error + 'static> {
+    /// It is against the rules.
     #[error(transparent)]
-    Refused(#[from] SilenceRefused),
+    Refused(#[from] E),
     /// It could not be made durable, or the collector is stopping. Nothing changed; it may be tried again.
-    #[error("the collector cannot take silences now: {0}")]
+    #[error("the collector cannot take it now: {0}")]
     Unavailable(String),
 }
 
 /// Why an act did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum ActError {
-    /// The incident machine refused it.
-    #[error(transparent)]
-    Refused(#[from] ActRefused),
-    /// It could not be made durable, or the collector is stopping. Nothing changed; it may be tried again.
-    #[error("the collector cannot take acts now: {0}")]
-    Unavailable(String),
-}
+pub type ActError = Rejected<ActRefused>;
+/// Why a silence was not made or ended.
+pub type SilenceError = Rejected<SilenceRefused>;
+
+/// What people's deeds resolve to, once they are durable.
+pub type Answer<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, Rejected<E>>> + Send + 'a>>;
 
 /// A node as the collector sees it now.
 #[derive(Clone, PartialEq, Debug)]

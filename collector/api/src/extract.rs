@@ -4,7 +4,7 @@ use crate::problem::{Code, Problem};
 use axum::Json;
 use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, Request};
-use collector_domain::{IncidentId, SilenceId};
+use collector_domain::{ChangeId, IncidentId, SilenceId};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,9 @@ pub(crate) struct ActPath(pub(crate) IncidentId, pub(crate) String);
 
 /// The silence's number in the path: `S-000003`, also without prefix and zeros.
 pub(crate) struct SilencePath(pub(crate) SilenceId);
+
+/// The change's number in the path: `C-000003`, also without prefix and zeros.
+pub(crate) struct ChangePath(pub(crate) ChangeId);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
@@ -97,6 +100,14 @@ impl<S: Send + Sync> FromRequestParts<S> for SilencePath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Ok(Self(number(parts, state, "write the silence's number as S-000003 or 3").await?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ChangePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self(number(parts, state, "write the change's number as C-000003 or 3").await?))
     }
 }
 

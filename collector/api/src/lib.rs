@@ -23,8 +23,9 @@ mod routes;
 mod serve;
 
 pub use desk::{
-    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
-    FindingView, NodeState, NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
+    Account, ActError, Answer, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
+    FiguresFuture, FindingView, NodeState, NodeView, Rejected, SelfMetric, SelfMetricKind,
+    SilenceError,
 };
 pub use grpc::{Caller, NocError, noc_router};
 pub use options::Options;

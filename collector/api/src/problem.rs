@@ -46,6 +46,7 @@ codes! {
     SilenceUnknown = "silence_unknown" NOT_FOUND "没有这个静默" "No such silence";
     SilenceEnded = "silence_ended" CONFLICT "静默已结束" "The silence has ended";
     TooManySilences = "too_many_silences" CONFLICT "静默过多" "Too many silences";
+    ChangeUnknown = "change_unknown" NOT_FOUND "没有这个变更" "No such planned change";
     WrongState = "wrong_state" CONFLICT "当前状态下不能操作" "Not possible in the incident's state";
     StillBreached = "still_breached" CONFLICT "检查仍未恢复正常" "The check is not normal yet";
     Changed = "changed" PRECONDITION_FAILED "故障已被他人更新" "Somebody else changed the incident";

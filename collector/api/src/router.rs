@@ -5,8 +5,8 @@ use crate::auth::require_person;
 use crate::password::PasswordError;
 use crate::problem::{Code, Problem, complete};
 use crate::routes::{
-    acts, audit, findings, health, incidents, ledger, metrics, nodes, pages, prometheus, rules,
-    session, silences,
+    acts, audit, changes, findings, health, incidents, kpis, ledger, metrics, nodes, pages,
+    prometheus, reports, rules, session, silences,
 };
 use crate::{Desk, Options};
 use axum::Router;
@@ -68,12 +68,18 @@ fn protected(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/session", get(session::show).delete(session::close))
         .route("/api/v1/nodes", get(nodes::list))
-        .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents", get(incidents::list).post(reports::create))
         .route("/api/v1/incidents/{id}", get(incidents::show))
         .route("/api/v1/incidents/{id}/deliveries", get(incidents::deliveries))
         .route("/api/v1/incidents/{id}/{act}", post(acts::act))
         .route("/api/v1/silences", get(silences::list).post(silences::create))
         .route("/api/v1/silences/{id}", get(silences::show).delete(silences::expire))
+        .route("/api/v1/changes", get(changes::list).post(changes::create))
+        .route("/api/v1/changes/{id}", get(changes::show))
+        .route("/api/v1/changes/{id}/approve", post(changes::approve))
+        .route("/api/v1/changes/{id}/decline", post(changes::decline))
+        .route("/api/v1/changes/{id}/withdraw", post(changes::withdraw))
+        .route("/api/v1/kpis", get(kpis::show))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/rules", get(rules::list))
         .route("/api/v1/ledger/checkpoint", get(ledger::checkpoint))

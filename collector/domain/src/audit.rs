@@ -49,6 +49,10 @@ pub enum AuditAction {
     Act,
     /// A silence made or ended.
     Silence,
+    /// A planned change handed in, approved, declined or withdrawn.
+    Change,
+    /// A fault or question taken down.
+    Report,
     /// An account added or changed.
     Account,
     /// A join token made.

@@ -59,6 +59,9 @@ pub enum EntryKind {
         /// Somebody has to be at the appliance by then, which level 1 asks for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         onsite_due: Option<Timestamp>,
+        /// The clocks started then rather than when it was opened: somebody called.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started: Option<Timestamp>,
     },
     /// A finding was linked to it.
     Linked {

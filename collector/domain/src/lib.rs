@@ -13,6 +13,7 @@ mod entry;
 mod figures;
 mod finding;
 mod incident;
+mod report;
 mod revision;
 mod rule;
 mod series;
@@ -35,6 +36,10 @@ pub use finding::{Checks, Condition, Finding, Judgement};
 pub use incident::{
     Asked, Clocks, Dispute, Exhibit, Incident, IncidentId, IncidentState, LevelChange, Link, Note,
     Prevention, Sheet,
+};
+pub use report::{
+    REPORT_NAME_MAX_CHARS, REPORT_TEXT_MAX_CHARS, REPORTED_FAULT, REPORTED_QUESTION, Report,
+    ReportRefused, is_reported,
 };
 pub use revision::{IncidentRevision, IncidentSet};
 pub use rule::{Component, ExplainedBy, Rule, Text, Tier};

@@ -3,8 +3,8 @@
 use crate::machine::{Machine, Run};
 use crate::state::LastAct;
 use collector_domain::{
-    ACT_TEXT_MAX_CHARS, Act, ActRefused, Actor, Checks, Deed, Entry, EntryKind, Incident,
-    IncidentId, Request,
+    ACT_TEXT_MAX_CHARS, Act, ActRefused, Actor, Checks, Condition, Deed, Entry, EntryKind,
+    Incident, IncidentId, Request, is_reported,
 };
 use shared_model::{Level, Timestamp};
 
@@ -67,11 +67,23 @@ impl Machine {
                 self.close_signed(run, id);
             }
             simple => {
+                if matches!(simple, Deed::Resolve { .. }) {
+                    self.clear_reported(run, id, by);
+                }
                 let Some(incident) = self.incident(id) else { return };
                 if let Some(kind) = self.entry_of(run.now, incident, simple) {
                     self.sign_off(run, id, by, kind);
                 }
             }
+        }
+    }
+
+    /// What a person reported is over when a person says so.
+    fn clear_reported(&mut self, run: &mut Run<'_>, id: IncidentId, by: &str) {
+        let of_person = |i: &Incident| is_reported(&i.cause) && i.condition != Condition::Clear;
+        if self.incident(id).is_some_and(of_person) {
+            let (condition, at_event, value) = (Condition::Clear, run.now, None);
+            self.sign_off(run, id, by, EntryKind::Condition { condition, at_event, value });
         }
     }
 

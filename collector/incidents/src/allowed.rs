@@ -2,7 +2,9 @@
 
 use crate::cause::Cause;
 use crate::machine::Machine;
-use collector_domain::{ActRefused, Condition, Deed, Incident, IncidentState, NODES_LOST, Request};
+use collector_domain::{
+    ActRefused, Condition, Deed, Incident, IncidentState, NODES_LOST, Request, is_reported,
+};
 use shared_model::Level;
 
 impl Machine {
@@ -40,6 +42,8 @@ impl Machine {
             return Err(self.wrong_state(incident));
         }
         match deed {
+            // A person said that it is broken, and now says that it is not.
+            Deed::Resolve { .. } if is_reported(&incident.cause) => Ok(()),
             Deed::Resolve { .. } | Deed::ConfirmCore if incident.condition != Condition::Clear => {
                 let why = self.obstacle(incident);
                 Err(ActRefused::StillBreached { incident: incident.id, why })

@@ -1,7 +1,10 @@
 //! What the machine knows of rules and causes: texts, clauses, explanations.
 
 use crate::cause::Cause;
-use collector_domain::{ExplainedBy, NODE_LOST, NODE_SILENT, NODES_LOST, Rule, Text, check_of};
+use collector_domain::{
+    ExplainedBy, NODE_LOST, NODE_SILENT, NODES_LOST, REPORTED_FAULT, REPORTED_QUESTION, Rule, Text,
+    check_of,
+};
 use shared_model::Level;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +56,21 @@ impl Catalogue {
     pub(crate) fn texts(&self, cause: &str, level: Level) -> (Text, Text) {
         if let Some(cause) = Cause::from_id(cause) {
             return (cause.title(), cause.advice());
+        }
+        if cause == REPORTED_QUESTION {
+            return (
+                text("来电咨询", "Question by phone"),
+                text("答复后请来电人确认。", "Answer it and let the caller confirm."),
+            );
+        }
+        if cause == REPORTED_FAULT {
+            return (
+                text("人工报障", "Fault reported by a person"),
+                text(
+                    "按报障描述核实；监控未发现的，修复后补充检查项。",
+                    "Verify what was described; where no check saw it, add one after the repair.",
+                ),
+            );
         }
         let rule = self.rules.get(check_of(cause));
         if cause == NODES_LOST {

@@ -8,16 +8,17 @@ use collector_domain::{
 };
 use shared_model::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Changes by number.
-pub(crate) type Changes = BTreeMap<ChangeId, Change>;
+pub type Changes = BTreeMap<ChangeId, Change>;
 
 /// Changes kept; a change a day for some years. What is older stands in the ledger.
 const CHANGES_MAX: usize = 2_000;
 
 impl Machine {
     /// All changes that are kept.
-    pub fn changes(&self) -> &Changes {
+    pub fn changes(&self) -> &Arc<Changes> {
         &self.state.changes
     }
 
@@ -60,9 +61,10 @@ impl Machine {
         let now = self.advance(now);
         let actor = Actor::Person(by.to_owned());
         let entry = Entry { at: now, incident: IncidentId::NONE, actor, kind };
-        follow(&mut self.state.changes, &entry);
-        while self.state.changes.len() > CHANGES_MAX {
-            self.state.changes.pop_first();
+        let changes = Arc::make_mut(&mut self.state.changes);
+        follow(changes, &entry);
+        while changes.len() > CHANGES_MAX {
+            changes.pop_first();
         }
         Ok((id, vec![entry]))
     }
@@ -121,7 +123,10 @@ impl Machine {
         let (at, incident, actor) = (now, IncidentId::NONE, Actor::Collector);
         let entries: Vec<Entry> =
             moved.map(|kind| Entry { at, incident, actor: actor.clone(), kind }).collect();
-        entries.iter().for_each(|entry| follow(&mut self.state.changes, entry));
+        if !entries.is_empty() {
+            let changes = Arc::make_mut(&mut self.state.changes);
+            entries.iter().for_each(|entry| follow(changes, entry));
+        }
         entries
     }
 }

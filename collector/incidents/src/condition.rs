@@ -6,6 +6,7 @@ use crate::machine::{Assessments, Machine, Run};
 use crate::service::Assessment;
 use collector_domain::{
     Condition, EntryKind, Incident, IncidentId, IncidentState, NODE_SILENT, NODES_LOST, check_of,
+    is_reported,
 };
 use shared_model::Timestamp;
 
@@ -56,6 +57,10 @@ impl Machine {
         }
         if *incident.cause == *NODES_LOST {
             return (outage_condition(incident), now, None);
+        }
+        if is_reported(&incident.cause) {
+            // What people said last stands.
+            return (incident.condition, now, None);
         }
         if incident.late && !self.is_judged_live(incident) {
             // What the late data showed last stands.

@@ -23,6 +23,7 @@ mod outage;
 mod peers;
 mod predicates;
 mod raise;
+mod report;
 mod restored;
 mod separate;
 mod service;
@@ -33,6 +34,7 @@ mod uptime;
 mod verification;
 
 pub use cause::Cause;
+pub use changes::Changes;
 pub use fold::{FoldError, History, fold};
 pub use kpi::{Facts, figures};
 pub use machine::Machine;

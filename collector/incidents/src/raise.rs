@@ -222,6 +222,7 @@ impl Machine {
             onsite_due: self.onsite_due(run.now, opening.level),
             evidence: opening.evidence,
             late: opening.late,
+            started: None,
         };
         self.record(run, id, kind);
         self.exhibit(run, id);

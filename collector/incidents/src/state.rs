@@ -34,7 +34,7 @@ pub struct MachineState {
     pub(crate) uptimes: BTreeMap<String, Uptime>,
     /// Planned changes. A snapshot of an older release has none.
     #[serde(default)]
-    pub(crate) changes: Changes,
+    pub(crate) changes: Arc<Changes>,
     /// The last act of a person on each unfinished incident.
     pub(crate) last_acts: BTreeMap<IncidentId, LastAct>,
     /// Breaches that wait for the decision whether their node is silent: rule and subject.

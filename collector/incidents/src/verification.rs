@@ -5,9 +5,9 @@ use crate::cause::Cause;
 use crate::machine::{Machine, Run};
 use collector_domain::{
     Checks, Condition, EntryKind, Incident, IncidentId, IncidentState, Judgement, NODES_LOST,
-    check_of,
+    check_of, is_reported,
 };
-use shared_model::{Labels, Timestamp};
+use shared_model::{Labels, Level, Timestamp};
 
 /// Where a verification stands. The order is the order of precedence.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,6 +32,10 @@ impl Machine {
             let kind = match outcome {
                 Outcome::Waiting => continue,
                 Outcome::Failed(why) => EntryKind::VerifyFailed { why },
+                // An answer is not watched.
+                Outcome::Passed if self.incident(id).is_some_and(|i| i.level == Level::Four) => {
+                    EntryKind::Verified { watch_until: run.now }
+                }
                 Outcome::Passed => EntryKind::Verified {
                     watch_until: run.now.plus(self.contract.scaled(self.contract.watch)),
                 },
@@ -54,6 +58,8 @@ impl Machine {
         let own = match (Cause::from_id(&incident.cause), service) {
             // All that it stands for is linked.
             (None, _) if *incident.cause == *NODES_LOST => Outcome::Passed,
+            // A person verifies it: there is no check.
+            (None, _) if is_reported(&incident.cause) => Outcome::Passed,
             (None, _) => ask(&incident.cause, &incident.subject),
             (Some(_), None) => Outcome::Passed,
             (Some(_), Some(service)) => {

@@ -83,6 +83,7 @@ impl Desk {
             response_due: incident.clocks.response_due,
             resolution_due: incident.clocks.resolution_due,
             onsite_due: None,
+            started: None,
             evidence: vec![],
             late: false,
         };

@@ -34,6 +34,7 @@ fn life(id: u64) -> Vec<Entry> {
         response_due: second(100),
         resolution_due: second(1_000),
         onsite_due: None,
+        started: None,
         evidence: Vec::new(),
         late: false,
     };

@@ -5,7 +5,7 @@ use shared_runtime::config::ConfigErrors;
 
 pub(super) fn run(loaded: Result<Config, ConfigErrors>) -> anyhow::Result<()> {
     let config = loaded?;
-    let contract = config.contract.contract();
+    let contract = config.contract.contract()?;
     super::print(&format!(
         "configuration is valid: agents on {}, people on {}, data in {}, contract '{}' with time_scale {}, database services: {}, core services: {}, webhooks: {}",
         config.agents.listen,

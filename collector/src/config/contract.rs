@@ -1,8 +1,13 @@
 //! The contract profile of the hospital, as the configuration has it.
 
-use collector_domain::Contract;
+use super::calendar;
+use collector_domain::{Contract, Notice};
 use serde::Deserialize;
 use shared_runtime::config::{ConfigErrors, Span};
+use std::path::PathBuf;
+
+/// Readings of 二级及以上, in the order of [`Contract::level_2_up`].
+const READINGS: [&str; 3] = ["1-2", "2-3", "2-4"];
 
 /// The contract profile; spans are those of the signed standard, before scaling.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -30,14 +35,35 @@ pub(crate) struct ContractKeys {
     pub(crate) link_within: Option<Span>,
     /// Whether an incident is closed only when the hospital has signed it (M-142). Default `true`.
     pub(crate) signature_required: Option<bool>,
+    /// Working days between handing a planned change in and its window (M-172), 1 to 60. Default 7.
+    pub(crate) notice_working_days: Option<u32>,
+    /// Whether a window may begin on the last of these days; otherwise on the next working day. Default `false`.
+    pub(crate) notice_on_last_day: Option<bool>,
+    /// Which readings of 二级及以上 (M-154) must reach 99.5 %: any of `"1-2"`, `"2-3"`, `"2-4"`. Default `["1-2", "2-3"]`.
+    pub(crate) level_2_up: Option<Vec<String>>,
+    /// Longest downtime of a year (M-156). Default `8h`.
+    pub(crate) downtime: Option<Span>,
+    /// Files with the working days of further years: `{"holidays": {"2027-01-01": "元旦"}, "workdays": {}}`.
+    pub(crate) calendars: Vec<PathBuf>,
 }
 
 impl ContractKeys {
     /// The profile with the standard's defaults.
-    pub(crate) fn contract(&self) -> Contract {
+    ///
+    /// # Errors
+    /// A calendar that cannot be read.
+    pub(crate) fn contract(&self) -> anyhow::Result<Contract> {
         let standard = Contract::default();
         let or = |span: Option<Span>, default| span.map_or(default, Span::get);
-        Contract {
+        let notice = Notice {
+            working_days: self.notice_working_days.unwrap_or(standard.notice.working_days),
+            on_last_day: self.notice_on_last_day.unwrap_or(standard.notice.on_last_day),
+        };
+        let level_2_up = match &self.level_2_up {
+            Some(words) => READINGS.map(|reading| words.iter().any(|word| word == reading)),
+            None => standard.level_2_up,
+        };
+        Ok(Contract {
             version: self.version.clone().unwrap_or(standard.version),
             time_scale: self.time_scale.unwrap_or(standard.time_scale),
             watch: or(self.watch, standard.watch),
@@ -51,7 +77,11 @@ impl ContractKeys {
             ],
             link_within: or(self.link_within, standard.link_within),
             signature_required: self.signature_required.unwrap_or(standard.signature_required),
-        }
+            notice,
+            calendar: calendar::with(&self.calendars)?,
+            level_2_up,
+            downtime: or(self.downtime, standard.downtime),
+        })
     }
 
     pub(super) fn check(&self, errors: &mut ConfigErrors) {
@@ -60,6 +90,20 @@ impl ContractKeys {
         }
         if self.version.as_ref().is_some_and(String::is_empty) {
             errors.add("contract.version", "is empty: write what the contract calls itself");
+        }
+        if self.notice_working_days.is_some_and(|days| !(1..=60).contains(&days)) {
+            errors.add("contract.notice_working_days", "must be 1 to 60");
+        }
+        for (i, word) in self.level_2_up.iter().flatten().enumerate() {
+            if !READINGS.contains(&word.as_str()) {
+                let what = format!("'{word}' is no reading: there are {}", READINGS.join(", "));
+                errors.add(format!("contract.level_2_up[{i}]"), what);
+            }
+        }
+        for (i, path) in self.calendars.iter().enumerate() {
+            if let Err(error) = calendar::with(std::slice::from_ref(path)) {
+                errors.add(format!("contract.calendars[{i}]"), format!("{error:#}"));
+            }
         }
         for (key, span) in [
             ("watch", self.watch),
@@ -70,6 +114,7 @@ impl ContractKeys {
             ("restored_after_level_1", self.restored_after_level_1),
             ("restored_after_level_2", self.restored_after_level_2),
             ("link_within", self.link_within),
+            ("downtime", self.downtime),
         ] {
             if span.is_some_and(|span| span < Span::secs(1)) {
                 errors.add(format!("contract.{key}"), "must be at least \"1s\"");

@@ -5,7 +5,10 @@ use super::observed::Column;
 use super::record::{BatchRecord, EventRecord, Record, Started};
 use super::source::{Columns, Stream, decode_catalog, defined};
 use super::steady::{Stamp, Steady};
-use collector_domain::{Act, ActRefused, Entry, Finding, SeriesId, Silence, SilenceRefused};
+use collector_domain::{
+    ActRefused, ChangeId, ChangeRefused, Entry, Finding, IncidentId, ReportRefused, SeriesId,
+    Silence, SilenceRefused,
+};
 use collector_incidents::Machine;
 use collector_notify::Notifications;
 use collector_standards::{Evaluator, Pack};
@@ -77,6 +80,10 @@ pub(crate) struct Folded {
     pub(crate) refused: Option<ActRefused>,
     /// The answer to a change of a silence.
     pub(crate) silence: Option<Result<Silence, SilenceRefused>>,
+    /// The answer to an act on a planned change.
+    pub(crate) change: Option<Result<ChangeId, ChangeRefused>>,
+    /// The answer to a report.
+    pub(crate) report: Option<Result<IncidentId, ReportRefused>>,
     /// Samples of nodes that were new; what the collector observes itself is not counted.
     pub(crate) samples: u64,
 }
@@ -178,24 +185,14 @@ impl Fold {
             Record::Tick(stamp) => self.tick(*stamp),
             Record::Acted { stamp, act } => self.acted(*stamp, act),
             Record::Observed(observed) => self.observe(lsn, observed, sink),
-            Record::Silenced { stamp, change } => {
-                self.now = self.steady.now(*stamp);
-                let silence = Arc::make_mut(&mut self.notify).silence(self.now, change);
-                Folded { silence: Some(silence), ..Folded::default() }
-            }
+            Record::Silenced { stamp, change } => self.silenced(*stamp, change),
+            Record::Changed { stamp, act } => self.changed(*stamp, act),
+            Record::Reported { stamp, report } => self.reported(*stamp, report),
             Record::Delivered { stamp, report } => {
                 self.now = self.steady.now(*stamp);
                 Arc::make_mut(&mut self.notify).report(self.now, report);
                 Folded::default()
             }
-        }
-    }
-
-    fn acted(&mut self, stamp: Stamp, act: &Act) -> Folded {
-        self.now = self.steady.now(stamp);
-        match self.machine.act(self.now, act, &self.evaluator) {
-            Ok(entries) => Folded { entries, ..Folded::default() },
-            Err(refused) => Folded { refused: Some(refused), ..Folded::default() },
         }
     }
 

@@ -4,7 +4,10 @@ use super::fold::Fold;
 use super::record::{BatchRecord, EventRecord, GapRecord, OpenedRecord, Record, Source};
 use super::rivals::{ALIVE_WITHIN, CopyId, Rivals};
 use super::steady::Stamp;
-use collector_domain::{Act, ActRefused, IncidentRevision, Silence, SilenceRefused};
+use collector_domain::{
+    Act, ActRefused, Change, ChangeRefused, IncidentRevision, ReportRefused, Silence,
+    SilenceRefused,
+};
 use collector_ingest::{
     Acks, Held, Inbound, NackCode, Open, Opened, Refusal, RefusedRecord, SessionId,
 };
@@ -20,6 +23,12 @@ pub(crate) type ActReply = oneshot::Sender<Result<IncidentRevision, ActRefused>>
 
 /// The answer to a change of a silence.
 pub(crate) type SilenceReply = oneshot::Sender<Result<Silence, SilenceRefused>>;
+
+/// The answer to an act on a planned change.
+pub(crate) type ChangeReply = oneshot::Sender<Result<Change, ChangeRefused>>;
+
+/// The answer to a report.
+pub(crate) type ReportReply = oneshot::Sender<Result<IncidentRevision, ReportRefused>>;
 
 /// Whether the registry admits a node with the certificate of this serial number.
 type Admits<'a> = &'a dyn Fn(&NodeIdentity, &str) -> bool;
@@ -38,6 +47,8 @@ pub(crate) enum Then {
     Acknowledge(Arc<Acks>, Seq, Option<Held>),
     Answer(ActReply, Act),
     AnswerSilence(SilenceReply),
+    AnswerChange(ChangeReply),
+    AnswerReport(ReportReply),
     /// What became of a delivery is on disk.
     Noted(oneshot::Sender<()>),
     Open(Box<Open>, u32),

@@ -8,6 +8,7 @@ mod fold;
 mod group;
 mod late;
 mod observed;
+mod people;
 mod publish;
 mod record;
 mod recovery;

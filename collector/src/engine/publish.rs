@@ -6,9 +6,9 @@
 use super::fold::Fold;
 use super::revisions::Revisions;
 use collector_domain::{
-    Condition, Contract, Exhibit, Finding, IncidentRevision, IncidentSet, IncidentState,
-    NODE_SILENT,
+    Condition, Contract, Exhibit, Finding, IncidentRevision, IncidentSet, NODE_SILENT,
 };
+use collector_incidents::Changes;
 use collector_notify::Notifications;
 use shared_model::{BootTime, NodeIdentity, Timestamp};
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub(crate) struct View {
     pub(crate) nodes: Vec<NodeStatus>,
     /// Everything that is not clear.
     pub(crate) findings: Arc<Vec<Found>>,
+    /// Planned changes.
+    pub(crate) changes: Arc<Changes>,
     /// Silences and deliveries.
     pub(crate) notify: Arc<Notifications>,
     /// Counters of the engine.
@@ -119,6 +121,7 @@ impl Published {
             incidents: incidents(fold, &self.view().incidents, revisions),
             nodes: nodes(fold),
             findings: Arc::new(findings(fold)),
+            changes: Arc::clone(fold.machine.changes()),
             notify: Arc::clone(&fold.notify),
             totals,
         };
@@ -138,8 +141,7 @@ fn incidents(fold: &Fold, before: &Arc<IncidentSet>, revisions: &Revisions) -> A
         let held = held.next_if(|h| h.incident.id == incident.id);
         // A closed incident is over; comparing years of them each second would be waste.
         let same = |h: &&IncidentRevision| {
-            h.revision == revision
-                && (incident.state == IncidentState::Closed || *h.incident == *incident)
+            h.revision == revision && (incident.state.is_final() || *h.incident == *incident)
         };
         held.filter(same).cloned().unwrap_or_else(|| {
             is_new = true;

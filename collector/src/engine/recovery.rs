@@ -89,7 +89,7 @@ pub(crate) fn open(
         boot_id: engine.boot_id.clone(),
         version: ENGINE_VERSION.to_owned(),
         pack: pack.digest().to_owned(),
-        contract: config.contract.contract(),
+        contract: config.contract.contract()?,
         topology: config.topology(),
         reconnect_window: collector_ingest::reconnect_window(
             config.agents.reconnect_window.get(),

@@ -2,7 +2,9 @@
 
 use super::clock_watch::ClockWatch;
 use super::fold::{Fold, Folded, SampleSink};
-use super::group::{ActReply, Sessions, SilenceReply, Staged, Then, welcome};
+use super::group::{
+    ActReply, ChangeReply, ReportReply, Sessions, SilenceReply, Staged, Then, welcome,
+};
 use super::observed::{Observation, ObservedRecord};
 use super::publish::{Published, Totals};
 use super::record::Record;
@@ -12,7 +14,8 @@ use super::state_file;
 use super::steady::Stamp;
 use anyhow::{Context, anyhow};
 use collector_domain::{
-    Act, ActRefused, DeliveryReport, IncidentRevision, SeriesReader, SilenceChange,
+    Act, ActRefused, ChangeAct, ChangeRefused, DeliveryReport, IncidentId, IncidentRevision,
+    Report, SeriesReader, SilenceChange,
 };
 use collector_ingest::{Inbound, Refusal};
 use collector_store::backup::{BackupError, Cut};
@@ -42,6 +45,10 @@ pub(crate) enum Command {
     Cut { cut: Cut, with_series: bool, reply: CutReply },
     /// A person makes or ends a silence.
     Silence(SilenceChange, SilenceReply),
+    /// A person does something with a planned change.
+    Change(ChangeAct, ChangeReply),
+    /// A person takes a report down.
+    Report(Report, ReportReply),
     /// A message was taken, refused, or failed.
     Delivered(DeliveryReport, oneshot::Sender<()>),
     /// The hashes of all ledger entries, for a checkpoint.
@@ -164,6 +171,12 @@ impl Engine {
         let (record, then) = match command {
             Command::Silence(change, reply) => {
                 (Record::Silenced { stamp, change }, Then::AnswerSilence(reply))
+            }
+            Command::Change(act, reply) => {
+                (Record::Changed { stamp, act }, Then::AnswerChange(reply))
+            }
+            Command::Report(report, reply) => {
+                (Record::Reported { stamp, report }, Then::AnswerReport(reply))
             }
             Command::Delivered(report, noted) => {
                 (Record::Delivered { stamp, report }, Then::Noted(noted))
@@ -290,6 +303,7 @@ impl Engine {
         Ok(())
     }
 
+    /// Tells those who wait. They may have hung up; what was done stands all the same.
     fn tell(&self, then: Vec<(Then, Folded)>) {
         for (then, folded) in then {
             match then {
@@ -299,28 +313,39 @@ impl Engine {
                     acks.durable(seq);
                 }
                 Then::Open(open, source) => welcome(*open, source, &self.fold),
-                Then::Answer(reply, act) => {
-                    let answer = match folded.refused {
-                        Some(refused) => Err(refused),
-                        None => {
-                            let incident = self.fold.machine.incident(act.incident).cloned();
-                            let revision = self.revisions.of(act.incident);
-                            incident
-                                .map(|i| IncidentRevision { revision, incident: Arc::new(i) })
-                                .ok_or(ActRefused::Unknown(act.incident))
-                        }
-                    };
-                    // The asker may have hung up; the act stands all the same.
-                    drop(reply.send(answer));
-                }
+                Then::Answer(reply, act) => drop(reply.send(match folded.refused {
+                    Some(refused) => Err(refused),
+                    None => self.revision(act.incident).ok_or(ActRefused::Unknown(act.incident)),
+                })),
                 Then::AnswerSilence(reply) => {
                     if let Some(answer) = folded.silence {
+                        drop(reply.send(answer));
+                    }
+                }
+                Then::AnswerChange(reply) => {
+                    let change = |id| self.fold.machine.changes().get(&id).cloned();
+                    let known = |id| change(id).ok_or(ChangeRefused::Unknown(id));
+                    if let Some(answer) = folded.change {
+                        drop(reply.send(answer.and_then(known)));
+                    }
+                }
+                Then::AnswerReport(reply) => {
+                    let opened = folded
+                        .report
+                        .and_then(|answer| answer.map(|id| self.revision(id)).transpose());
+                    if let Some(answer) = opened {
                         drop(reply.send(answer));
                     }
                 }
                 Then::Noted(noted) => drop(noted.send(())),
             }
         }
+    }
+
+    /// An incident as it is now.
+    fn revision(&self, id: IncidentId) -> Option<IncidentRevision> {
+        let incident = self.fold.machine.incident(id).cloned()?;
+        Some(IncidentRevision { revision: self.revisions.of(id), incident: Arc::new(incident) })
     }
 
     /// Journals and folds one record outside any group.

@@ -4,8 +4,10 @@
 //! `_seconds`, missing values as `null`.
 
 mod audit;
+mod change;
 pub(crate) mod deed;
 mod delivery;
+mod figures;
 mod finding;
 mod incident;
 mod node;
@@ -15,7 +17,9 @@ mod sheet;
 mod silence;
 
 pub(crate) use audit::AuditJson;
+pub(crate) use change::{ChangeJson, DocumentJson};
 pub(crate) use delivery::DeliveryJson;
+pub(crate) use figures::FiguresJson;
 pub(crate) use finding::FindingJson;
 pub(crate) use incident::{Countdown, IncidentJson};
 pub(crate) use node::NodeJson;

@@ -1,18 +1,21 @@
 //! A double of the daemon: fixed state, and acts by the simplest rules that can answer in every way.
 
 use collector_api::{
-    Account, ActError, ActFuture, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
-    FindingView, NodeState, NodeView, SelfMetric, SelfMetricKind, SilenceError, SilenceFuture,
-    password,
+    Account, ActError, Answer, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
+    FiguresFuture, FindingView, NodeState, NodeView, Rejected, SelfMetric, SelfMetricKind,
+    SilenceError, password,
 };
 use collector_domain::{
-    Act, ActRefused, AuditEvent, Auditor, Clocks, Component, Condition, Contract, Deed, Delivery,
-    Exhibit, Incident, IncidentId, IncidentRevision, IncidentSet, IncidentState, Judgement,
-    LevelChange, Link, Matcher, Note, Role, Rule, SeriesData, SeriesReader, Sheet, Silence,
-    SilenceChange, Text, Tier,
+    Act, ActRefused, AuditEvent, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Clocks,
+    Component, Condition, Contract, Deed, Delivery, Exhibit, Incident, IncidentId,
+    IncidentRevision, IncidentSet, IncidentState, Judgement, LevelChange, Link, Matcher, Note,
+    Period, Report, ReportRefused, Role, Rule, SeriesData, SeriesReader, Sheet, Silence,
+    SilenceChange, SilenceRefused, Text, Tier, Topology,
 };
+use collector_incidents::{Facts, Machine, figures};
 use collector_notify::Notifications;
 use shared_model::{AccountIdentity, Labels, Level, NodeIdentity, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::watch;
 
@@ -53,6 +56,10 @@ pub(crate) struct State {
     pub(crate) archived: Result<Vec<Incident>, String>,
     /// The real rules of silences.
     pub(crate) notify: Notifications,
+    /// The real rules of planned changes and reports, on a board of its own.
+    pub(crate) machine: Machine,
+    /// What that led to.
+    pub(crate) facts: Facts,
     /// Labels of the series, each with one sample of value 1 at [`now`].
     pub(crate) series: Vec<Labels>,
 }
@@ -273,6 +280,8 @@ impl Default for State {
             acts: vec![],
             archived: Ok(vec![]),
             notify: Notifications::default(),
+            machine: Machine::new(&[], Contract::default(), Topology::default()),
+            facts: Facts::default(),
             series: vec![Labels::from_pairs([("__name__", "up"), ("host", "db-1")])],
         }
     }
@@ -317,7 +326,7 @@ impl Desk for Double {
         self.read(|s| s.rules.clone()).into()
     }
 
-    fn act(&self, act: Act, expected: Option<u64>) -> ActFuture<'_> {
+    fn act(&self, act: Act, expected: Option<u64>) -> Answer<'_, IncidentRevision, ActRefused> {
         let mut state = self.0.lock().unwrap();
         if state.stalls {
             return Box::pin(std::future::pending());
@@ -341,7 +350,7 @@ impl Desk for Double {
         self.read(|s| s.notify.silences().cloned().collect())
     }
 
-    fn silence(&self, change: SilenceChange) -> SilenceFuture<'_> {
+    fn silence(&self, change: SilenceChange) -> Answer<'_, Silence, SilenceRefused> {
         let mut state = self.0.lock().unwrap();
         let result = if state.takes_acts {
             state.notify.silence(now(), &change).map_err(Into::into)
@@ -349,6 +358,40 @@ impl Desk for Double {
             Err(SilenceError::Unavailable("the journal is full".to_owned()))
         };
         Box::pin(async { result })
+    }
+
+    fn report(&self, report: Report) -> Answer<'_, IncidentRevision, ReportRefused> {
+        let mut state = self.0.lock().unwrap();
+        let opened = match state.machine.report(now(), &report) {
+            Ok((id, _)) => Ok(at_some_revision(state.machine.incident(id).unwrap().clone())),
+            Err(refused) => Err(refused.into()),
+        };
+        Box::pin(async { opened })
+    }
+
+    fn changes(&self) -> Arc<BTreeMap<ChangeId, Change>> {
+        self.read(|s| Arc::clone(s.machine.changes()))
+    }
+
+    fn change(&self, act: ChangeAct) -> Answer<'_, Change, ChangeRefused> {
+        let mut state = self.0.lock().unwrap();
+        let done = if state.takes_acts {
+            state.machine.change(now(), &act).map_err(Into::into).map(|(id, entries)| {
+                entries.iter().for_each(|entry| state.facts.take(entry));
+                state.machine.changes()[&id].clone()
+            })
+        } else {
+            Err(Rejected::Unavailable("the journal is full".to_owned()))
+        };
+        Box::pin(async { done })
+    }
+
+    fn figures(&self, period: Period) -> FiguresFuture<'_> {
+        let figures = self.read(|s| match s.takes_acts {
+            true => Ok(figures(&s.facts, &s.incidents, &s.contract, period, now())),
+            false => Err("the ledger cannot be read".to_owned()),
+        });
+        Box::pin(async { figures })
     }
 
     fn deliveries(&self, incident: IncidentId) -> Vec<Delivery> {

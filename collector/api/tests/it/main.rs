@@ -9,6 +9,7 @@ mod acts;
 mod audit;
 mod auth;
 mod client;
+mod contract;
 mod desk;
 mod limits;
 mod metrics;

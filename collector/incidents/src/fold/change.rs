@@ -21,6 +21,7 @@ pub(super) fn opened(entry: &Entry, catalogue: &Catalogue) -> Option<Incident> {
         resolution_due,
         late,
         onsite_due,
+        started,
         ..
     } = &entry.kind
     else {
@@ -44,7 +45,12 @@ pub(super) fn opened(entry: &Entry, catalogue: &Catalogue) -> Option<Incident> {
         late: *late,
         clocks: Clocks {
             onsite_due: *onsite_due,
-            ..Clocks::started(*occurred, entry.at, *response_due, *resolution_due)
+            ..Clocks::started(
+                *occurred,
+                started.unwrap_or(entry.at),
+                *response_due,
+                *resolution_due,
+            )
         },
         links: Vec::new(),
         reopened: 0,

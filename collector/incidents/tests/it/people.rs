@@ -1,7 +1,8 @@
 //! What people do beside response and repair: on site, restored core, requests to the hospital, disputes, the signature.
 
+use crate::pack;
 use crate::timeline::{START, World};
-use collector_domain::{IncidentId, IncidentState};
+use collector_domain::{IncidentId, IncidentState, Report};
 use std::time::Duration;
 
 const DOWN: &str = "
@@ -276,4 +277,77 @@ fn a_person_reopens() {
     let incident = &world.machine.incidents()[&IncidentId(1)];
     assert_eq!(incident.clocks.response_due, START.plus(Duration::from_secs(310)));
     assert!(incident.notes.iter().any(|n| n.text.contains("still slow")));
+}
+
+fn report(level: u8, called: Option<u64>) -> Report {
+    let called = called.map(|at| START.plus(Duration::from_secs(at)));
+    let (by, symptom) = ("li".to_owned(), "挂号窗口很慢".to_owned());
+    let (caller, phone) = ("王护士".to_owned(), String::new());
+    Report { by, level: level.try_into().unwrap(), symptom, caller, phone, called }
+}
+
+/// Scenario: a call at second 100 that is taken down at second 200, acknowledged just before, at and after its five minutes, and
+/// worked to its end without any check. Guarantees: the clocks start at the call; a person's word resolves and verifies it.
+#[test]
+fn a_call_starts_the_clocks() {
+    for (at, in_time) in [(399, true), (400, true), (401, false)] {
+        let mut world = World::new(1_000);
+        let contract = pack::contract(1);
+        world.machine.reconfigure(&pack::rules(), contract, pack::topology());
+        world.wait_until(200);
+        let (id, entries) = world.machine.report(world.now(), &report(2, Some(100))).unwrap();
+        world.entries.extend(entries);
+        let detected = world.machine.incident(id).unwrap().clocks.detected;
+        assert_eq!(detected, START.plus(Duration::from_secs(100)));
+        world.run(&format!(
+            "201 want 1 report.fault L2 open breached
+             {at} ack 1 li
+             {at} wrote 1 acknowledged in_time={in_time}
+             500 resolve 1 li
+             500 want 1 report.fault L2 resolved clear
+             501 verify 1 wang
+             502 want 1 report.fault L2 watching clear"
+        ));
+    }
+}
+
+/// Scenario: a question is answered and confirmed. Guarantees: level 4, four hours, no watch; the hospital's signature closes it.
+#[test]
+fn a_question_is_answered() {
+    let mut world = World::new(1);
+    let (_, entries) = world.machine.report(world.now(), &report(4, None)).unwrap();
+    world.entries.extend(entries);
+    world.run(
+        "1 ack 1 li
+         14400 resolve 1 li
+         14400 wrote 1 resolved in_time=true
+         14401 verify 1 li
+         14403 want 1 report.question L4 watched clear
+         14403 diagnose 1 li asked how to export
+         14404 sign 1 wang
+         14404 want 1 report.question L4 closed clear",
+    );
+}
+
+/// Scenario: reports that are not whole. Guarantees: refused with what is missing, and nothing is opened.
+#[test]
+fn reports_are_whole() {
+    let mut world = World::new(1);
+    world.wait_until(10);
+    let now = world.now();
+    for (report, want) in [
+        (Report { symptom: " ".to_owned(), ..report(3, None) }, "symptom is required"),
+        (Report { caller: String::new(), ..report(3, None) }, "caller is required"),
+        (Report { phone: "1".repeat(129), ..report(3, None) }, "phone has at most 128"),
+        (report(1, None), "report it as level 2"),
+        (report(3, Some(11)), "has not come"),
+        (
+            Report { called: Some(now.minus(Duration::from_secs(86_401))), ..report(3, None) },
+            "24 hours",
+        ),
+    ] {
+        let refused = world.machine.report(now, &report).unwrap_err().to_string();
+        assert!(refused.contains(want), "{refused}");
+    }
+    assert!(world.machine.incidents().is_empty());
 }

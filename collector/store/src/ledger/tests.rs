@@ -18,6 +18,7 @@ pub(super) fn entry(i: u64) -> Entry {
             response_due: Timestamp::from_secs(1_300),
             resolution_due: Timestamp::from_secs(8_200),
             onsite_due: None,
+            started: None,
             evidence: vec!["主库不可连接".to_owned(), "\"quoted\"\n".to_owned()],
             late: i % 8 == 4,
         },
