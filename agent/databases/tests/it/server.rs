@@ -55,8 +55,8 @@ impl Server {
         let data = server.data();
         // Not by the command `faketime`: it fails beside what an ended process of its own number left in shared memory.
         let (preload, time) = (format!("LD_PRELOAD={FAKETIME}"), format!("FAKETIME={when}"));
-        let shifted = ["env", &preload, &time].into_iter().filter(|_| when != NOW);
         let initdb = tool("initdb");
+        let shifted = ["env", &preload, &time].into_iter().filter(|_| when != NOW);
         let make =
             [&*initdb, "-D", &data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-N"];
         run(&shifted.chain(make).collect::<Vec<_>>());
