@@ -3,7 +3,7 @@
 mod calendar;
 mod contract;
 
-use crate::webhook_keys::{self, WebhookKeys};
+use crate::receivers::{self, ReceiverKeys, WebhookKeys};
 use collector_domain::{CoreService, DatabaseService, Text, Topology};
 use collector_notify::{Origin, Profile};
 use contract::ContractKeys;
@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) core_service: Vec<CoreServiceKeys>,
     /// Who is told of incidents: `[[webhook]]`.
     pub(crate) webhook: Vec<WebhookKeys>,
+    /// The same by chat robots, mail, text messages, calls and syslog: `[[receiver]]`.
+    pub(crate) receiver: Vec<ReceiverKeys>,
     /// How long and how much is kept.
     pub(crate) store: Store,
     /// Accounts, tokens and the registry of nodes.
@@ -269,7 +271,11 @@ impl Config {
                 hospital: hospital.clone(),
                 appliance: appliance.clone(),
             },
-            receivers: self.webhook.iter().map(WebhookKeys::receiver).collect(),
+            receivers: receivers::receivers(
+                &self.webhook,
+                &self.receiver,
+                self.contract.time_scale.unwrap_or(1),
+            ),
         }
     }
 
@@ -319,7 +325,7 @@ impl Config {
             errors.add("log.level", e.to_string());
         }
         self.check_services(errors);
-        webhook_keys::check(&self.webhook, errors);
+        receivers::check(&self.webhook, &self.receiver, errors);
     }
 
     fn check_api(&self, errors: &mut ConfigErrors) {

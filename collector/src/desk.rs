@@ -13,7 +13,8 @@ use collector_api::{
 use collector_domain::{
     Act, ActRefused, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Contract, Delivery,
     IncidentId, IncidentRevision, IncidentSet, Judgement, Period, Report, ReportRefused, Role,
-    Rule, SeriesReader, Silence, SilenceChange, SilenceRefused, Text,
+    Roster, RosterChange, RosterRefused, Rule, SeriesReader, Silence, SilenceChange,
+    SilenceRefused, Text,
 };
 use collector_ingest::Admissions;
 use collector_store::audit::AuditEntry;
@@ -135,6 +136,14 @@ impl Desk for CollectorDesk {
 
     fn change(&self, act: ChangeAct) -> Answer<'_, Change, ChangeRefused> {
         self.ask(move |reply| Command::Change(act, reply))
+    }
+
+    fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.published.view().roster)
+    }
+
+    fn set_roster(&self, change: RosterChange) -> Answer<'_, Arc<Roster>, RosterRefused> {
+        self.ask(move |reply| Command::Roster(change, reply))
     }
 
     fn figures(&self, period: Period) -> FiguresFuture<'_> {

@@ -13,8 +13,8 @@ mod engine;
 mod figures;
 mod notifier;
 mod notify_metrics;
+mod receivers;
 mod serve;
-mod webhook_keys;
 
 use clap::Parser;
 use commands::Cli;

@@ -6,8 +6,8 @@
 use collector_domain::{
     Act, ActRefused, AuditEvent, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Contract,
     Delivery, Exhibit, Figures, Incident, IncidentId, IncidentRevision, IncidentSet, Judgement,
-    Period, Report, ReportRefused, Role, Rule, SeriesReader, Silence, SilenceChange,
-    SilenceRefused, Text,
+    Period, Report, ReportRefused, Role, Roster, RosterChange, RosterRefused, Rule, SeriesReader,
+    Silence, SilenceChange, SilenceRefused, Text,
 };
 use shared_model::{AccountIdentity, Labels, NodeIdentity, Timestamp};
 use std::collections::BTreeMap;
@@ -63,6 +63,12 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Does something with a planned change. Resolves once that is durable, with the change as it is then.
     fn change(&self, act: ChangeAct) -> Answer<'_, Change, ChangeRefused>;
+
+    /// The duty roster.
+    fn roster(&self) -> Arc<Roster>;
+
+    /// Writes a time of the duty roster anew. Resolves once that is durable, with the whole roster.
+    fn set_roster(&self, change: RosterChange) -> Answer<'_, Arc<Roster>, RosterRefused>;
 
     /// The contract's figures of a period, computed from the ledger. The error says in one English sentence why not now.
     fn figures(&self, period: Period) -> FiguresFuture<'_>;

@@ -6,7 +6,7 @@ use crate::password::PasswordError;
 use crate::problem::{Code, Problem, complete};
 use crate::routes::{
     acts, audit, changes, findings, health, incidents, kpis, ledger, metrics, nodes, pages,
-    prometheus, reports, rules, session, silences,
+    prometheus, reports, roster, rules, session, silences,
 };
 use crate::{Desk, Options};
 use axum::Router;
@@ -79,6 +79,7 @@ fn protected(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/api/v1/changes/{id}/approve", post(changes::approve))
         .route("/api/v1/changes/{id}/decline", post(changes::decline))
         .route("/api/v1/changes/{id}/withdraw", post(changes::withdraw))
+        .route("/api/v1/roster", get(roster::show).put(roster::put))
         .route("/api/v1/kpis", get(kpis::show))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/rules", get(rules::list))

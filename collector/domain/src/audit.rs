@@ -51,6 +51,8 @@ pub enum AuditAction {
     Silence,
     /// A planned change handed in, approved, declined or withdrawn.
     Change,
+    /// The duty roster written.
+    Roster,
     /// A fault or question taken down.
     Report,
     /// An account added or changed.

@@ -32,6 +32,8 @@ pub struct Contract {
     pub link_within: Duration,
     /// Whether an incident is closed only when the hospital has signed it (M-142).
     pub signature_required: bool,
+    /// Whether only who is on duty can respond, at times when the roster has somebody (M-034).
+    pub duty_required: bool,
     /// How a planned change is announced (M-172).
     pub notice: Notice,
     /// Working days in force.
@@ -64,6 +66,7 @@ impl Default for Contract {
             restored_after: [Duration::from_secs(120), Duration::from_secs(300)],
             link_within: Duration::from_secs(60),
             signature_required: true,
+            duty_required: true,
             notice: Notice { working_days: 7, on_last_day: false },
             calendar: Calendar::default(),
             level_2_up: [true, true, false],

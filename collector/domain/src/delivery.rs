@@ -23,6 +23,16 @@ pub enum Transition {
     VerifyFailed,
     /// A person stated the fix and the check was normal.
     Resolved,
+    /// Nobody has responded for as long as a step of the escalation ladder waits.
+    Escalated,
+    /// Nobody was at the appliance in time.
+    OnsiteMissed,
+    /// Core business runs again.
+    CoreRestored,
+    /// The provider asked the hospital to agree to something.
+    ConsentAsked,
+    /// It was cancelled or merged with the hospital's consent.
+    Withdrawn,
 }
 
 impl Transition {
@@ -36,7 +46,17 @@ impl Transition {
             Self::Reopened => "reopened",
             Self::VerifyFailed => "verify_failed",
             Self::Resolved => "resolved",
+            Self::Escalated => "escalated",
+            Self::OnsiteMissed => "onsite_missed",
+            Self::CoreRestored => "core_restored",
+            Self::ConsentAsked => "consent_asked",
+            Self::Withdrawn => "withdrawn",
         }
+    }
+
+    /// Whether there is nothing left to do for who is told.
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Resolved | Self::Withdrawn)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Entries of the ledger (故障台账). This shape is on disk for ever: fields may be added, never changed or taken away.
 
-use crate::{Category, Change, ChangeId, Disputed, Exhibit, IncidentId, Request, ServiceState};
+use crate::{
+    Category, Change, ChangeId, Disputed, Exhibit, IncidentId, Period, Request, ServiceState, Shift,
+};
 use serde::{Deserialize, Serialize};
 use shared_model::{Clause, Labels, Level, Timestamp};
 use std::sync::Arc;
@@ -261,6 +263,13 @@ pub enum EntryKind {
         state: ServiceState,
         /// Since when: event time where a sample shows it.
         since: Timestamp,
+    },
+    /// A part of the duty roster was written anew. Of no incident.
+    RosterSet {
+        /// The time that was written anew.
+        period: Period,
+        /// Who is on duty within it.
+        shifts: Vec<Shift>,
     },
     /// A planned change was handed in. Of no incident.
     ChangeSubmitted {

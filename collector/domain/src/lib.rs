@@ -15,6 +15,7 @@ mod finding;
 mod incident;
 mod report;
 mod revision;
+mod roster;
 mod rule;
 mod series;
 mod service_state;
@@ -42,6 +43,9 @@ pub use report::{
     ReportRefused, is_reported,
 };
 pub use revision::{IncidentRevision, IncidentSet};
+pub use roster::{
+    DutyRank, ROSTER_SHIFTS_MAX, ROSTER_SPAN_MAX, Roster, RosterChange, RosterRefused, Shift,
+};
 pub use rule::{Component, ExplainedBy, Rule, Text, Tier};
 pub use series::{Matcher, MatcherOp, SeriesData, SeriesId, SeriesReader};
 pub use service_state::ServiceState;

@@ -27,6 +27,9 @@ impl Machine {
         }
         self.texts_fit(*id, deed)?;
         self.allowed(incident, by, deed)?;
+        if let Some(why) = self.not_on_duty(now, by).filter(|_| *deed == Deed::Acknowledge) {
+            return Err(ActRefused::NotAllowed { incident: *id, why });
+        }
         // A limit that passed since the last tick is written before the act that came too late.
         let mut run = self.start(now, checks);
         if matches!(deed, Deed::Acknowledge | Deed::Resolve { .. } | Deed::Verify) {

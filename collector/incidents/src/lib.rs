@@ -11,6 +11,7 @@ mod cause;
 mod changes;
 mod clocks;
 mod condition;
+mod duty;
 mod exhibits;
 mod explain;
 mod fold;

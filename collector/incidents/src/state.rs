@@ -5,7 +5,7 @@ use crate::exhibits::Exhibits;
 use crate::follow::Settling;
 use crate::standing::Standings;
 use crate::uptime::Uptime;
-use collector_domain::{Incident, IncidentId};
+use collector_domain::{Incident, IncidentId, Roster};
 use serde::{Deserialize, Serialize};
 use shared_model::{Labels, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,6 +35,9 @@ pub struct MachineState {
     /// Planned changes. A snapshot of an older release has none.
     #[serde(default)]
     pub(crate) changes: Arc<Changes>,
+    /// Who is on duty. A snapshot of an older release has nobody.
+    #[serde(default)]
+    pub(crate) roster: Arc<Roster>,
     /// The last act of a person on each unfinished incident.
     pub(crate) last_acts: BTreeMap<IncidentId, LastAct>,
     /// Breaches that wait for the decision whether their node is silent: rule and subject.

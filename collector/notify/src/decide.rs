@@ -1,7 +1,7 @@
 //! Which transitions are told to whom.
 //!
-//! Told are: opened, level or cause raised, response and resolution missed, reopened, verification failed (all `firing`),
-//! and resolved. Not told: a condition that turns clear or comes back while the incident is unfinished, since its clocks
+//! Told are: opened, level or cause raised, response, arrival and resolution missed, core restored, consent asked for, reopened,
+//! verification failed, a step of the ladder (all `firing`), and resolved, cancelled or merged. Not told: a condition that turns clear or comes back while the incident is unfinished, since its clocks
 //! run until a person has stated the fix; what people did themselves (acknowledged, verification asked for, verified);
 //! links; the end of the watch, since the resolution was told.
 
@@ -10,14 +10,15 @@ use crate::notice::Notice;
 use crate::profile::{Profile, Receiver};
 use crate::state::{Notifications, Pending};
 use collector_domain::{
-    Delivery, Entry, EntryKind, Fate, Incident, IncidentId, IncidentState, SilenceId, Transition,
+    Delivery, Entry, EntryKind, Fate, Incident, IncidentId, IncidentState, Request, SilenceId,
+    Transition,
 };
 use shared_model::{Level, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Incidents by number, as the machine has them.
-type Incidents = BTreeMap<IncidentId, Incident>;
+pub(crate) type Incidents = BTreeMap<IncidentId, Incident>;
 
 /// Deliveries that wait for one receiver; at some 4 KiB each a receiver that is down holds 8 MiB. What comes on top is left
 /// out, and said so in the trace, the metrics and the log.
@@ -44,6 +45,11 @@ impl Notifications {
     pub fn entries(&mut self, now: Timestamp, entries: &[Entry], incidents: &Incidents) {
         for entry in entries {
             let Some(incident) = incidents.get(&entry.incident) else { continue };
+            if matches!(entry.kind, EntryKind::Reopened { .. })
+                && let Some(trace) = self.traces.get_mut(&entry.incident)
+            {
+                trace.escalated.clear();
+            }
             if let Some(transition) = told(&entry.kind) {
                 self.transition(now, incident, transition);
             }
@@ -84,21 +90,28 @@ impl Notifications {
         let receivers = self.profile.receivers.clone();
         let trace = self.traces.entry(incident.id).or_default();
         trace.number = trace.number.saturating_add(1);
-        if transition == Transition::Resolved {
+        if transition.is_end() {
             // Whoever was not told of the fault need not be told of its end.
             trace.muted.clear();
         }
         for receiver in &receivers {
             match transition {
-                Transition::Resolved => self.tell_end(now, incident, receiver),
+                end if end.is_end() => self.tell_end(now, incident, end, receiver),
                 _ if !receiver.levels.contains(&incident.level) => {}
+                // Who stands on the ladder is told when his time has come.
+                _ if !receiver.after.is_zero() && !self.knows(incident, receiver) => {}
                 _ if silences.is_empty() => self.tell(now, incident, transition, receiver),
                 _ => self.mute(now, incident, transition, receiver, &silences),
             }
         }
     }
 
-    fn tell(
+    /// Whether a receiver was told of a fault and not of its end.
+    fn knows(&self, incident: &Incident, receiver: &Receiver) -> bool {
+        self.traces.get(&incident.id).is_some_and(|trace| trace.firing.contains(&receiver.name))
+    }
+
+    pub(crate) fn tell(
         &mut self,
         now: Timestamp,
         incident: &Incident,
@@ -114,15 +127,21 @@ impl Notifications {
     }
 
     /// A resolution reaches everybody who was told of the fault, silence or not: nobody is left with a fault that is over.
-    fn tell_end(&mut self, now: Timestamp, incident: &Incident, receiver: &Receiver) {
+    fn tell_end(
+        &mut self,
+        now: Timestamp,
+        incident: &Incident,
+        end: Transition,
+        receiver: &Receiver,
+    ) {
         let trace = self.traces.entry(incident.id).or_default();
         if trace.firing.remove(&receiver.name) && receiver.send_resolved {
-            let delivery = self.delivery(now, incident, Transition::Resolved, receiver);
+            let delivery = self.delivery(now, incident, end, receiver);
             self.enqueue(now, incident, delivery);
         }
     }
 
-    fn mute(
+    pub(crate) fn mute(
         &mut self,
         now: Timestamp,
         incident: &Incident,
@@ -229,6 +248,12 @@ fn told(kind: &EntryKind) -> Option<Transition> {
         EntryKind::Reopened { .. } => Transition::Reopened,
         EntryKind::VerifyFailed { .. } => Transition::VerifyFailed,
         EntryKind::Resolved { .. } => Transition::Resolved,
+        EntryKind::OnsiteMissed => Transition::OnsiteMissed,
+        EntryKind::CoreRestored { .. } => Transition::CoreRestored,
+        EntryKind::Asked { .. } => Transition::ConsentAsked,
+        EntryKind::Consented { request: Request::Cancel | Request::Merge { .. } } => {
+            Transition::Withdrawn
+        }
         _ => return None,
     })
 }

@@ -29,7 +29,7 @@ pub struct Notice {
 impl Notice {
     /// What is said of an incident as it is now.
     pub(crate) fn of(incident: &Incident, transition: Transition, origin: &Origin) -> Self {
-        let resolved = transition == Transition::Resolved;
+        let resolved = transition.is_end();
         let id = incident.id.to_string();
         let subject = incident.subject.iter().map(|(n, v)| (n.to_owned(), v.to_owned()));
         let mut labels: BTreeMap<String, String> = subject.collect();
@@ -49,7 +49,7 @@ impl Notice {
             labels,
             annotations: annotations(incident, transition),
             starts: incident.clocks.occurred,
-            ends: incident.clocks.resolved.filter(|_| resolved),
+            ends: incident.clocks.resolved.or(incident.clocks.closed).filter(|_| resolved),
             fingerprint: fingerprint(origin, incident),
             incident: Some(id),
         }
@@ -104,6 +104,11 @@ fn words(transition: Transition) -> Text {
         Transition::Reopened => ("故障复发", "reopened"),
         Transition::VerifyFailed => ("复测未通过", "verification failed"),
         Transition::Resolved => ("已修复", "resolved"),
+        Transition::Escalated => ("无人响应，升级通知", "escalated: nobody has responded"),
+        Transition::OnsiteMissed => ("到场超时", "on-site arrival overdue"),
+        Transition::CoreRestored => ("核心功能恢复", "core restored"),
+        Transition::ConsentAsked => ("待院方同意", "the hospital's consent is asked for"),
+        Transition::Withdrawn => ("已撤销或合并", "cancelled or merged"),
     };
     Text { zh: zh.to_owned(), en: en.to_owned() }
 }
@@ -136,6 +141,8 @@ pub fn test_notice(origin: &Origin, at: Timestamp) -> Notice {
                 "[测试] 巡诊通知测试，没有故障 / test message of Wardround: there is no fault",
             ),
             ("event", "test"),
+            ("event_zh", "通知测试，没有故障"),
+            ("event_en", "test, there is no fault"),
         ]),
         starts: at,
         ends: None,

@@ -39,6 +39,8 @@ pub(crate) struct Trace {
     pub(crate) number: u32,
     /// Receivers that know, or will know, of the fault and not of its end.
     pub(crate) firing: BTreeSet<Arc<str>>,
+    /// Receivers of the ladder that were told in this run of the clocks.
+    pub(crate) escalated: BTreeSet<Arc<str>>,
     /// Receiver -> number of the newest transition that a silence keeps from it.
     pub(crate) muted: BTreeMap<Arc<str>, u32>,
     /// Oldest first.

@@ -35,6 +35,8 @@ pub(crate) struct ContractKeys {
     pub(crate) link_within: Option<Span>,
     /// Whether an incident is closed only when the hospital has signed it (M-142). Default `true`.
     pub(crate) signature_required: Option<bool>,
+    /// Whether only who is on duty can respond, at times when the roster has somebody (M-034). Default `true`.
+    pub(crate) duty_required: Option<bool>,
     /// Working days between handing a planned change in and its window (M-172), 1 to 60. Default 7.
     pub(crate) notice_working_days: Option<u32>,
     /// Whether a window may begin on the last of these days; otherwise on the next working day. Default `false`.
@@ -77,6 +79,7 @@ impl ContractKeys {
             ],
             link_within: or(self.link_within, standard.link_within),
             signature_required: self.signature_required.unwrap_or(standard.signature_required),
+            duty_required: self.duty_required.unwrap_or(standard.duty_required),
             notice,
             calendar: calendar::with(&self.calendars)?,
             level_2_up,

@@ -6,8 +6,8 @@ use super::record::{BatchRecord, EventRecord, Record, Started};
 use super::source::{Columns, Stream, decode_catalog, defined};
 use super::steady::{Stamp, Steady};
 use collector_domain::{
-    ActRefused, ChangeId, ChangeRefused, Entry, Finding, IncidentId, ReportRefused, SeriesId,
-    Silence, SilenceRefused,
+    ActRefused, ChangeId, ChangeRefused, Entry, Finding, IncidentId, ReportRefused, RosterRefused,
+    SeriesId, Silence, SilenceRefused,
 };
 use collector_incidents::Machine;
 use collector_notify::Notifications;
@@ -84,6 +84,8 @@ pub(crate) struct Folded {
     pub(crate) change: Option<Result<ChangeId, ChangeRefused>>,
     /// The answer to a report.
     pub(crate) report: Option<Result<IncidentId, ReportRefused>>,
+    /// The answer to a change of the roster.
+    pub(crate) roster: Option<Result<(), RosterRefused>>,
     /// Samples of nodes that were new; what the collector observes itself is not counted.
     pub(crate) samples: u64,
 }
@@ -188,6 +190,7 @@ impl Fold {
             Record::Silenced { stamp, change } => self.silenced(*stamp, change),
             Record::Changed { stamp, act } => self.changed(*stamp, act),
             Record::Reported { stamp, report } => self.reported(*stamp, report),
+            Record::Rostered { stamp, change } => self.rostered(*stamp, change),
             Record::Delivered { stamp, report } => {
                 self.now = self.steady.now(*stamp);
                 Arc::make_mut(&mut self.notify).report(self.now, report);
@@ -400,6 +403,9 @@ impl Fold {
         let incidents = self.machine.incidents();
         if !entries.is_empty() {
             Arc::make_mut(&mut self.notify).entries(self.now, entries, incidents);
+        }
+        if matches!(record, Record::Tick(_)) && self.notify.has_escalatable(self.now, incidents) {
+            Arc::make_mut(&mut self.notify).escalate(self.now, incidents);
         }
         if matches!(record, Record::Tick(_) | Record::Silenced { .. })
             && self.notify.has_releasable(self.now, incidents)

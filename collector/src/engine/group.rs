@@ -5,8 +5,8 @@ use super::record::{BatchRecord, EventRecord, GapRecord, OpenedRecord, Record, S
 use super::rivals::{ALIVE_WITHIN, CopyId, Rivals};
 use super::steady::Stamp;
 use collector_domain::{
-    Act, ActRefused, Change, ChangeRefused, IncidentRevision, ReportRefused, Silence,
-    SilenceRefused,
+    Act, ActRefused, Change, ChangeRefused, IncidentRevision, ReportRefused, Roster, RosterRefused,
+    Silence, SilenceRefused,
 };
 use collector_ingest::{
     Acks, Held, Inbound, NackCode, Open, Opened, Refusal, RefusedRecord, SessionId,
@@ -30,6 +30,9 @@ pub(crate) type ChangeReply = oneshot::Sender<Result<Change, ChangeRefused>>;
 /// The answer to a report.
 pub(crate) type ReportReply = oneshot::Sender<Result<IncidentRevision, ReportRefused>>;
 
+/// The answer to a change of the roster.
+pub(crate) type RosterReply = oneshot::Sender<Result<Arc<Roster>, RosterRefused>>;
+
 /// Whether the registry admits a node with the certificate of this serial number.
 type Admits<'a> = &'a dyn Fn(&NodeIdentity, &str) -> bool;
 
@@ -49,6 +52,7 @@ pub(crate) enum Then {
     AnswerSilence(SilenceReply),
     AnswerChange(ChangeReply),
     AnswerReport(ReportReply),
+    AnswerRoster(RosterReply),
     /// What became of a delivery is on disk.
     Noted(oneshot::Sender<()>),
     Open(Box<Open>, u32),

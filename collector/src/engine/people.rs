@@ -2,7 +2,7 @@
 
 use super::fold::{Fold, Folded};
 use super::steady::Stamp;
-use collector_domain::{Act, ChangeAct, Report, SilenceChange};
+use collector_domain::{Act, ChangeAct, Report, RosterChange, SilenceChange};
 use std::sync::Arc;
 
 impl Fold {
@@ -33,6 +33,14 @@ impl Fold {
         match self.machine.report(self.now, report) {
             Ok((id, entries)) => Folded { entries, report: Some(Ok(id)), ..Folded::default() },
             Err(refused) => Folded { report: Some(Err(refused)), ..Folded::default() },
+        }
+    }
+
+    pub(super) fn rostered(&mut self, stamp: Stamp, change: &RosterChange) -> Folded {
+        self.now = self.steady.now(stamp);
+        match self.machine.set_roster(self.now, change) {
+            Ok(entries) => Folded { entries, roster: Some(Ok(())), ..Folded::default() },
+            Err(refused) => Folded { roster: Some(Err(refused)), ..Folded::default() },
         }
     }
 }

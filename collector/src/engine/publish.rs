@@ -6,7 +6,7 @@
 use super::fold::Fold;
 use super::revisions::Revisions;
 use collector_domain::{
-    Condition, Contract, Exhibit, Finding, IncidentRevision, IncidentSet, NODE_SILENT,
+    Condition, Contract, Exhibit, Finding, IncidentRevision, IncidentSet, NODE_SILENT, Roster,
 };
 use collector_incidents::Changes;
 use collector_notify::Notifications;
@@ -38,6 +38,8 @@ pub(crate) struct View {
     pub(crate) nodes: Vec<NodeStatus>,
     /// Everything that is not clear.
     pub(crate) findings: Arc<Vec<Found>>,
+    /// Who is on duty.
+    pub(crate) roster: Arc<Roster>,
     /// Planned changes.
     pub(crate) changes: Arc<Changes>,
     /// Silences and deliveries.
@@ -121,6 +123,7 @@ impl Published {
             incidents: incidents(fold, &self.view().incidents, revisions),
             nodes: nodes(fold),
             findings: Arc::new(findings(fold)),
+            roster: Arc::clone(fold.machine.roster()),
             changes: Arc::clone(fold.machine.changes()),
             notify: Arc::clone(&fold.notify),
             totals,

@@ -5,13 +5,14 @@
 //! and then the compressed body as it came on the wire. The others are MessagePack maps.
 //!
 //! Kinds are on disk for ever: fields may be added with a default, never changed, and no number is used twice. 14 is
-//! kept for late evaluations; 18 and up are free.
+//! kept for late evaluations; 19 and up are free.
 
 use super::observed::ObservedRecord;
 use super::steady::Stamp;
 use bytes::Bytes;
 use collector_domain::{
-    Act, ChangeAct, Contract, DeliveryReport, Exhibit, Report, SilenceChange, Topology,
+    Act, ChangeAct, Contract, DeliveryReport, Exhibit, Report, RosterChange, SilenceChange,
+    Topology,
 };
 use collector_notify::Profile;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ const SILENCED: u8 = 11;
 const DELIVERED: u8 = 12;
 const CHANGED: u8 = 16;
 const REPORTED: u8 = 17;
+const ROSTERED: u8 = 18;
 
 const BATCH_HEAD_BYTES: usize = 45;
 
@@ -58,6 +60,7 @@ pub(crate) enum Record {
     Delivered { stamp: Stamp, report: DeliveryReport },
     Changed { stamp: Stamp, act: ChangeAct },
     Reported { stamp: Stamp, report: Report },
+    Rostered { stamp: Stamp, change: RosterChange },
 }
 
 /// The collector started: from here on this contract and topology hold.
@@ -212,6 +215,7 @@ impl Record {
             Self::Delivered { stamp, report } => (DELIVERED, pack(&(stamp, report))),
             Self::Changed { stamp, act } => (CHANGED, pack(&(stamp, act))),
             Self::Reported { stamp, report } => (REPORTED, pack(&(stamp, report))),
+            Self::Rostered { stamp, change } => (ROSTERED, pack(&(stamp, change))),
         }
     }
 
@@ -261,6 +265,10 @@ impl Record {
             REPORTED => {
                 let (stamp, report) = unpack(kind, &payload)?;
                 Self::Reported { stamp, report }
+            }
+            ROSTERED => {
+                let (stamp, change) = unpack(kind, &payload)?;
+                Self::Rostered { stamp, change }
             }
             other => return Err(RecordError::Kind(other)),
         })

@@ -3,7 +3,7 @@
 use super::clock_watch::ClockWatch;
 use super::fold::{Fold, Folded, SampleSink};
 use super::group::{
-    ActReply, ChangeReply, ReportReply, Sessions, SilenceReply, Staged, Then, welcome,
+    ActReply, ChangeReply, ReportReply, RosterReply, Sessions, SilenceReply, Staged, Then, welcome,
 };
 use super::observed::{Observation, ObservedRecord};
 use super::publish::{Published, Totals};
@@ -15,7 +15,7 @@ use super::steady::Stamp;
 use anyhow::{Context, anyhow};
 use collector_domain::{
     Act, ActRefused, ChangeAct, ChangeRefused, DeliveryReport, IncidentId, IncidentRevision,
-    Report, SeriesReader, SilenceChange,
+    Report, RosterChange, SeriesReader, SilenceChange,
 };
 use collector_ingest::{Inbound, Refusal};
 use collector_store::backup::{BackupError, Cut};
@@ -49,8 +49,10 @@ pub(crate) enum Command {
     Change(ChangeAct, ChangeReply),
     /// A person takes a report down.
     Report(Report, ReportReply),
-    /// A message was taken, refused, or failed.
-    Delivered(DeliveryReport, oneshot::Sender<()>),
+    /// A person writes a part of the roster anew.
+    Roster(RosterChange, RosterReply),
+    /// A message was taken, refused, or failed: what came of each notice in it.
+    Delivered(Vec<DeliveryReport>, oneshot::Sender<()>),
     /// The hashes of all ledger entries, for a checkpoint.
     Hashes(oneshot::Sender<Vec<Hash>>),
     /// Write the state and end.
@@ -131,7 +133,7 @@ impl Engine {
                         }
                     }
                     command => match command.and_then(|c| self.stage_command(c)) {
-                        Some(command) => staged.push(command),
+                        Some(records) => staged.extend(records),
                         None => {
                             sessions.end_all(&Refusal::Unavailable);
                             return self.stop();
@@ -165,8 +167,8 @@ impl Engine {
         }
     }
 
-    /// The record of a command; `None` when it is to stop.
-    fn stage_command(&self, command: Command) -> Option<Staged> {
+    /// The records of a command; `None` when it is to stop.
+    fn stage_command(&self, command: Command) -> Option<Vec<Staged>> {
         let stamp = self.stamp();
         let (record, then) = match command {
             Command::Silence(change, reply) => {
@@ -178,15 +180,18 @@ impl Engine {
             Command::Report(report, reply) => {
                 (Record::Reported { stamp, report }, Then::AnswerReport(reply))
             }
-            Command::Delivered(report, noted) => {
-                (Record::Delivered { stamp, report }, Then::Noted(noted))
+            Command::Roster(change, reply) => {
+                (Record::Rostered { stamp, change }, Then::AnswerRoster(reply))
+            }
+            Command::Delivered(reports, noted) => {
+                return Some(stage_reports(stamp, reports, noted));
             }
             // These are answered where they come.
             Command::Act(..) | Command::Cut { .. } | Command::Hashes(..) | Command::Stop => {
                 return None;
             }
         };
-        Some(Staged { record, decoded: None, then })
+        Some(vec![Staged { record, decoded: None, then }])
     }
 
     fn stage_act(&self, act: Act, reply: ActReply) -> Staged {
@@ -337,6 +342,12 @@ impl Engine {
                         drop(reply.send(answer));
                     }
                 }
+                Then::AnswerRoster(reply) => {
+                    if let Some(answer) = folded.roster {
+                        let roster = self.fold.machine.roster();
+                        drop(reply.send(answer.map(|()| Arc::clone(roster))));
+                    }
+                }
                 Then::Noted(noted) => drop(noted.send(())),
             }
         }
@@ -448,4 +459,20 @@ impl SampleSink for Sink {
             );
         }
     }
+}
+
+/// What became of the notices of one message; who sent it is told when all of it is on disk.
+fn stage_reports(
+    stamp: Stamp,
+    reports: Vec<DeliveryReport>,
+    noted: oneshot::Sender<()>,
+) -> Vec<Staged> {
+    let record = |report| Record::Delivered { stamp, report };
+    let staged = |record| Staged { record, decoded: None, then: Then::Nothing };
+    let mut all: Vec<Staged> = reports.into_iter().map(record).map(staged).collect();
+    match all.last_mut() {
+        Some(last) => last.then = Then::Noted(noted),
+        None => drop(noted.send(())),
+    }
+    all
 }

@@ -97,6 +97,9 @@ async fn replication(ward: &mut Ward, primary: &Server, standby: &Server) {
     on_primary.batch_execute("UPDATE t SET v = 1 WHERE id = 1").await.unwrap();
     ward.reached("pg_replication_lag_seconds");
     admin.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    // The pause is only asked for by then: what comes in the meantime is applied, and nothing would lag.
+    let state = "SELECT pg_get_wal_replay_pause_state()";
+    while admin.query_one(state, &[]).await.unwrap().get::<_, &str>(0) != "paused" {}
     on_primary.batch_execute("UPDATE t SET v = 2 WHERE id = 1").await.unwrap();
     // So far that accounts would be idle, too, if a standby were asked.
     standby.shift_clock("+91d");

@@ -15,6 +15,7 @@ pub(crate) mod nodes;
 pub(crate) mod pages;
 pub(crate) mod prometheus;
 pub(crate) mod reports;
+pub(crate) mod roster;
 pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod silences;

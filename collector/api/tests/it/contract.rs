@@ -154,3 +154,40 @@ async fn figures_say_what_they_are_made_of() {
         assert_eq!(api.get(&token, &format!("/api/v1/{path}")).await.problem(), "unavailable");
     }
 }
+
+/// Scenario: a week of the roster is written with a gap, and asked for. Guarantees: the gap is named, who is on duty is shown, the
+/// trail has it; what makes no sense and roles that only read are refused.
+#[tokio::test]
+async fn the_roster_shows_its_gaps() {
+    let api = Api::new();
+    let (engineer, viewer) = (api.token("engineer").await, api.token("viewer").await);
+    let shift = |from: &str, to: &str| json!({"person": "engineer", "rank": "first", "from": from, "to": to});
+    let plan = json!({
+        "from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z",
+        "shifts": [shift("2026-11-23T00:00:00Z", "2026-11-23T12:00:00Z"), shift("2026-11-23T18:00:00Z", "2026-11-24T00:00:00Z")],
+    });
+    let put = async |token: &str, plan: &Value| {
+        api.call(token, "PUT", "/api/v1/roster", &plan.to_string()).await
+    };
+    assert_eq!(put(&viewer, &plan).await.problem(), "role_may_not_act");
+    let written = put(&engineer, &plan).await.json();
+    assert_eq!(
+        written["gaps"],
+        json!([{"from": "2026-11-23T12:00:00.000Z", "to": "2026-11-23T18:00:00.000Z"}])
+    );
+    assert_eq!((&written["coverage"], &written["on_duty"]), (&0.75.into(), &json!(["engineer"])));
+    let query = "/api/v1/roster?from=2026-11-23T06:00:00Z&to=2026-11-23T12:00:00Z";
+    let part = api.get(&viewer, query).await.json();
+    assert_eq!((&part["gaps"], &part["coverage"]), (&json!([]), &1.0.into()));
+    for (key, value) in [
+        ("from", json!("2026-11-24T00:00:00Z")),
+        ("to", json!("soon")),
+        ("shifts", json!([shift("x", "y")])),
+    ] {
+        let mut wrong = plan.clone();
+        wrong[key] = value;
+        assert_eq!(put(&engineer, &wrong).await.problem(), "invalid_body", "{key}");
+    }
+    assert_eq!(api.get(&viewer, "/api/v1/roster?from=x").await.problem(), "invalid_query");
+    assert!(api.desk.1.take().iter().any(|line| line.starts_with("engineer Roster roster from")));
+}

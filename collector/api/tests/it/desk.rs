@@ -9,8 +9,8 @@ use collector_domain::{
     Act, ActRefused, AuditEvent, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Clocks,
     Component, Condition, Contract, Deed, Delivery, Exhibit, Incident, IncidentId,
     IncidentRevision, IncidentSet, IncidentState, Judgement, LevelChange, Link, Matcher, Note,
-    Period, Report, ReportRefused, Role, Rule, SeriesData, SeriesReader, Sheet, Silence,
-    SilenceChange, SilenceRefused, Text, Tier, Topology,
+    Period, Report, ReportRefused, Role, Roster, RosterChange, RosterRefused, Rule, SeriesData,
+    SeriesReader, Sheet, Silence, SilenceChange, SilenceRefused, Text, Tier, Topology,
 };
 use collector_incidents::{Facts, Machine, figures};
 use collector_notify::Notifications;
@@ -383,6 +383,17 @@ impl Desk for Double {
         } else {
             Err(Rejected::Unavailable("the journal is full".to_owned()))
         };
+        Box::pin(async { done })
+    }
+
+    fn roster(&self) -> Arc<Roster> {
+        self.read(|s| Arc::clone(s.machine.roster()))
+    }
+
+    fn set_roster(&self, change: RosterChange) -> Answer<'_, Arc<Roster>, RosterRefused> {
+        let mut state = self.0.lock().unwrap();
+        let done = state.machine.set_roster(now(), &change);
+        let done = done.map(|_| Arc::clone(state.machine.roster())).map_err(Into::into);
         Box::pin(async { done })
     }
 

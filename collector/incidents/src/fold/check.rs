@@ -68,6 +68,7 @@ fn is_possible(incident: &Incident, kind: &EntryKind) -> bool {
         EntryKind::Closed => matches!(state, Watching | Watched),
         // Facts of no incident.
         EntryKind::ServiceState { .. }
+        | EntryKind::RosterSet { .. }
         | EntryKind::ChangeSubmitted { .. }
         | EntryKind::ChangeApproved { .. }
         | EntryKind::ChangeDeclined { .. }

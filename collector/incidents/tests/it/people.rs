@@ -2,7 +2,7 @@
 
 use crate::pack;
 use crate::timeline::{START, World};
-use collector_domain::{IncidentId, IncidentState, Report};
+use collector_domain::{DutyRank, IncidentId, IncidentState, Period, Report, RosterChange, Shift};
 use std::time::Duration;
 
 const DOWN: &str = "
@@ -350,4 +350,40 @@ fn reports_are_whole() {
         assert!(refused.contains(want), "{refused}");
     }
     assert!(world.machine.incidents().is_empty());
+}
+
+/// Scenario: li is on duty from second 10 to 20, wang from 15 on as the second; nobody before and after.
+/// Guarantees: only who is on duty can respond, at the first and until the last second; where nobody is, anybody can.
+#[test]
+fn who_is_on_duty_responds() {
+    let mut world = World::new(1);
+    let at = |second| START.plus(Duration::from_secs(second));
+    let shift = |person: &str, from, to, rank| Shift {
+        from: at(from),
+        to: at(to),
+        person: person.to_owned(),
+        rank,
+    };
+    let shifts =
+        vec![shift("li", 10, 20, DutyRank::First), shift("wang", 15, 30, DutyRank::Second)];
+    let period = Period { from: at(0), to: at(100) };
+    let change = RosterChange { by: "chen".to_owned(), period, shifts };
+    let entries = world.machine.set_roster(world.now(), &change).unwrap();
+    assert_eq!(entries.len(), 1);
+    world.run(
+        "0 breach os.cpu_busy host=a
+         0 breach os.cpu_busy host=b
+         0 breach os.cpu_busy host=c
+         0 breach os.cpu_busy host=d
+         9 ack 1 zhao
+         10 refuse ack 2 wang: li can respond
+         10 ack 2 li
+         15 refuse ack 3 zhao: li, wang can respond
+         15 note 3 zhao looks bad
+         19 ack 3 li
+         20 refuse ack 4 li: wang can respond
+         20 ack 4 wang
+         30 restart",
+    );
+    assert_eq!(world.machine.roster().shifts().len(), 2);
 }

@@ -1,6 +1,6 @@
 //! Webhooks over TLS, against a receiver that speaks it for real.
 
-use super::{Answer, Webhook, WebhookError};
+use super::{Answer, ChannelError, Webhook};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
@@ -141,6 +141,6 @@ fn a_ca_file_must_hold_certificates() {
     };
     let (missing, empty) = (dir.path().join("missing"), dir.path().join("empty"));
     std::fs::write(&empty, "no certificate").unwrap();
-    assert!(matches!(open(&missing), WebhookError::Read { path, .. } if path == missing));
-    assert!(matches!(open(&empty), WebhookError::NoCertificate(path) if path == empty));
+    assert!(matches!(open(&missing), ChannelError::Read { path, .. } if path == missing));
+    assert!(matches!(open(&empty), ChannelError::NoCertificate(path) if path == empty));
 }

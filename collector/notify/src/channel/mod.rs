@@ -1,46 +1,41 @@
-//! The webhook's edge: one POST, one answer, nothing kept open. Notifications are rare, so a fresh connection per message
-//! costs nothing and leaves nothing half-open.
+//! The edges: how each kind of receiver is reached. Decisions know none of this.
 
+mod http;
+mod mail;
+mod render;
+mod robot;
 mod signature;
+mod syslog;
 mod target;
+mod template;
+mod webhook;
 
+pub use http::system_ca;
+pub use mail::{Mail, MailOptions, Protection};
+pub use robot::{Robot, RobotKind, RobotOptions};
 pub use signature::signature;
+pub use syslog::Syslog;
 pub use target::Target;
+pub use template::{Gateway, Template};
+pub use webhook::Webhook;
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use crate::notice::Notice;
 use shared_model::Timestamp;
-use shared_runtime::Secret;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-/// Of an answer's body: enough to say why, and a bound on what a receiver can make us hold.
-const ANSWER_MAX_BYTES: usize = 8 << 10;
-/// Of what a receiver said, in a trace.
-const WORDS_MAX_CHARS: usize = 120;
-/// Where distributions keep the authorities that the machine trusts.
-const SYSTEM_CA: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-];
-
-/// One webhook, ready to send.
-pub struct Webhook {
-    target: Target,
-    secret: Secret,
-    tls: Option<Arc<ClientConfig>>,
-    timeout: Duration,
+/// One receiver, ready to be told.
+pub enum Channel {
+    /// Alertmanager's body, one incident a message.
+    Webhook(Webhook),
+    /// A chat's robot.
+    Robot(Robot),
+    /// A mail server.
+    Mail(Mail),
+    /// A gateway for text messages or voice calls.
+    Gateway(Gateway),
+    /// A syslog collector.
+    Syslog(Syslog),
 }
 
 /// What came of one try.
@@ -48,12 +43,12 @@ pub struct Webhook {
 pub enum Answer {
     /// Taken.
     Told {
-        /// HTTP status, 200 to 299.
+        /// HTTP status, 200 to 299; SMTP's code; 0 for what has none.
         status: u16,
     },
     /// Refused for good: repeating would not help.
     Refused {
-        /// HTTP status.
+        /// HTTP status or SMTP's code.
         status: u16,
         /// What it said.
         why: String,
@@ -72,9 +67,9 @@ pub enum Answer {
     },
 }
 
-/// Why a webhook cannot be used.
+/// Why a receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum WebhookError {
+pub enum ChannelError {
     /// The file of authorities cannot be read.
     #[error("read {}", path.display())]
     Read {
@@ -97,207 +92,47 @@ pub enum WebhookError {
     Tls(#[source] rustls::Error),
 }
 
-/// The machine's own list of authorities.
-pub fn system_ca() -> Option<&'static Path> {
-    SYSTEM_CA.into_iter().map(Path::new).find(|path| path.is_file())
+/// What a message is sent with.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// The idempotency key of the first notice.
+    pub key: &'a str,
+    /// Name of the receiver.
+    pub receiver: &'a str,
+    /// Where people reach this collector, without a slash at its end.
+    pub url: &'a str,
+    /// The wall clock, which receivers hold against their own.
+    pub now: Timestamp,
+    /// Shortens the channel's own time limit.
+    pub timeout: Option<Duration>,
 }
 
-impl Webhook {
-    /// A webhook. `ca_file` is a PEM file of authorities; without it the machine's own are trusted. `timeout` bounds
-    /// connecting, the TLS handshake and the answer together.
-    pub fn new(
-        target: Target,
-        secret: Secret,
-        ca_file: Option<&Path>,
-        timeout: Duration,
-    ) -> Result<Self, WebhookError> {
-        let tls = match (target.is_tls(), ca_file) {
-            (false, _) => None,
-            (true, Some(path)) => Some(client_tls(path)?),
-            (true, None) => Some(client_tls(system_ca().ok_or(WebhookError::NoSystemCa)?)?),
-        };
-        Ok(Self { target, secret, tls, timeout })
-    }
-
-    /// Sends one message. `now` is the wall clock, which the receiver holds against its own; `timeout` shortens the
-    /// webhook's own.
-    pub async fn send(
-        &self,
-        key: &str,
-        body: Vec<u8>,
-        now: Timestamp,
-        timeout: Option<Duration>,
-    ) -> Answer {
-        let limit = timeout.unwrap_or(self.timeout).min(self.timeout);
-        match tokio::time::timeout(limit, self.exchange(key, body, now)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(why)) => Answer::Unreachable { why, asked: None },
-            Err(_) => Answer::Unreachable {
-                why: format!("no answer within {} s", limit.as_secs_f64()),
-                asked: None,
-            },
+impl Channel {
+    /// How many notices one message can carry.
+    pub const fn notices_max(&self) -> usize {
+        match self {
+            Self::Webhook(_) => 1,
+            // Whatever does not fit into its bytes is counted in the last line.
+            Self::Robot(_) | Self::Gateway(_) => 200,
+            Self::Mail(_) | Self::Syslog(_) => 1_000,
         }
     }
 
-    async fn exchange(&self, key: &str, body: Vec<u8>, now: Timestamp) -> Result<Answer, String> {
-        let request = self.request(key, body, now)?;
-        let (host, port) = (self.target.host(), self.target.port());
-        let tcp = TcpStream::connect((host, port))
-            .await
-            .map_err(|e| format!("connect to {host}:{port}: {e}"))?;
-        match &self.tls {
-            None => exchange(tcp, request).await,
-            Some(tls) => {
-                let name = self.target.server_name()?;
-                let stream = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await;
-                exchange(stream.map_err(|e| format!("TLS with {host}: {e}"))?, request).await
+    /// Tells it all of these in one message.
+    pub async fn tell(&self, envelope: Envelope<'_>, notices: &[&Notice]) -> Answer {
+        let Envelope { key, receiver, url, now, timeout } = envelope;
+        match self {
+            Self::Webhook(webhook) => {
+                let Some(notice) = notices.first() else { return Answer::Told { status: 0 } };
+                webhook.tell(key, notice, (receiver, url), now, timeout).await
             }
+            Self::Robot(robot) => robot.tell(notices, url, now, timeout).await,
+            Self::Mail(mail) => mail.tell(key, notices, url).await,
+            Self::Gateway(gateway) => gateway.tell(notices, url, timeout).await,
+            Self::Syslog(syslog) => syslog.tell(notices, url, now).await,
         }
     }
-
-    fn request(
-        &self,
-        key: &str,
-        body: Vec<u8>,
-        now: Timestamp,
-    ) -> Result<Request<Full<Bytes>>, String> {
-        let timestamp = now.as_millis().div_euclid(1_000).to_string();
-        let signature = signature(&self.secret, &timestamp, &body);
-        let request = Request::post(self.target.path())
-            .header(header::HOST, self.target.authority())
-            .header(header::USER_AGENT, concat!("wardround/", env!("CARGO_PKG_VERSION")))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("Idempotency-Key", key)
-            .header("X-Wardround-Timestamp", timestamp)
-            .header("X-Wardround-Signature", signature)
-            .body(Full::new(Bytes::from(body)));
-        request.map_err(|e| format!("make the request: {e}"))
-    }
-}
-
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) =
-        handshake(TokioIo::new(stream)).await.map_err(|e| format!("speak HTTP: {e}"))?;
-    let talk = async move {
-        let response = sender.send_request(request).await.map_err(|e| format!("send: {e}"))?;
-        let (parts, body) = response.into_parts();
-        // The status decides; a body that breaks off or is too long only says less.
-        let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
-        let words = body.map(|b| words(&b.to_bytes())).unwrap_or_default();
-        Ok(answer(parts.status, &parts.headers, &words))
-    };
-    // The connection is driven beside the talk and ends with it, so nothing outlives a message.
-    tokio::pin!(talk);
-    tokio::pin!(connection);
-    tokio::select! {
-        answer = &mut talk => answer,
-        ended = &mut connection => match ended {
-            // Closed by the receiver after its answer: what it said is still to be read.
-            Ok(()) => talk.await,
-            Err(e) => Err(format!("the connection broke: {e}")),
-        }
-    }
-}
-
-/// What a status means: 2xx taken; 429 and whatever names a time to come back, patience; 408, 425 and 5xx may pass; the rest,
-/// redirections too, is refused.
-fn answer(status: StatusCode, headers: &HeaderMap, words: &str) -> Answer {
-    let number = status.as_u16();
-    let why = match words {
-        "" => format!("HTTP {status}"),
-        words => format!("HTTP {status}: {words}"),
-    };
-    let asked = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    // A date instead of seconds is rare; our own wait serves then.
-    let asked = asked.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-    match number {
-        200..=299 => Answer::Told { status: number },
-        429 => Answer::Unreachable { why, asked },
-        503 if asked.is_some() => Answer::Unreachable { why, asked },
-        408 | 425 | 500..=599 => Answer::Failed { why },
-        300..=399 => {
-            Answer::Refused { status: number, why: format!("{why}; redirections are not followed") }
-        }
-        _ => Answer::Refused { status: number, why },
-    }
-}
-
-fn words(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    printable.take(WORDS_MAX_CHARS).collect::<String>().trim().to_owned()
-}
-
-fn client_tls(ca_file: &Path) -> Result<Arc<ClientConfig>, WebhookError> {
-    let read = |source| WebhookError::Read { path: ca_file.to_owned(), source };
-    let pem = std::fs::read(ca_file).map_err(read)?;
-    let mut roots = RootCertStore::empty();
-    // A machine's list may hold an authority that this library does not take; the others count.
-    let (added, _) = roots
-        .add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
-    if added == 0 {
-        return Err(WebhookError::NoCertificate(ca_file.to_owned()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        // Receivers are other people's, and some know only TLS 1.2.
-        .with_safe_default_protocol_versions()
-        .map_err(WebhookError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 #[cfg(test)]
 mod https;
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Scenario: every class of status, with and without Retry-After. Guarantees: taken, refused, may pass, or patience as the
-    /// receiver asked.
-    #[test]
-    fn statuses_mean_what_they_say() {
-        let kind = |status: u16, after: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            if let Some(after) = after {
-                headers.insert(header::RETRY_AFTER, after.parse().unwrap());
-            }
-            match answer(StatusCode::from_u16(status).unwrap(), &headers, "x") {
-                Answer::Told { .. } => "told".to_owned(),
-                Answer::Refused { .. } => "refused".to_owned(),
-                Answer::Failed { .. } => "failed".to_owned(),
-                Answer::Unreachable { asked, .. } => {
-                    format!("wait {:?}", asked.map(|a| a.as_secs()))
-                }
-            }
-        };
-        for (status, after, expected) in [
-            (200, None, "told"),
-            (204, None, "told"),
-            (302, None, "refused"),
-            (400, None, "refused"),
-            (401, None, "refused"),
-            (404, Some("5"), "refused"),
-            (408, None, "failed"),
-            (429, None, "wait None"),
-            (429, Some("7"), "wait Some(7)"),
-            (429, Some("Wed, 25 Nov 2026 10:00:00 GMT"), "wait None"),
-            (500, None, "failed"),
-            (503, None, "failed"),
-            (503, Some("30"), "wait Some(30)"),
-        ] {
-            assert_eq!(kind(status, after), expected, "{status} {after:?}");
-        }
-    }
-
-    /// Scenario: what a receiver says holds control characters, no UTF-8, or much text. Guarantees: one short printable line.
-    #[test]
-    fn what_receivers_say_is_cut() {
-        assert_eq!(words(b" no\nsuch\x1b[31m hook "), "no such [31m hook");
-        assert_eq!(words(&[0xff; 4_000]).chars().count(), WORDS_MAX_CHARS);
-    }
-}

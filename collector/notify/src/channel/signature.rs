@@ -24,6 +24,13 @@ pub fn signature(secret: &Secret, timestamp: &str, body: &[u8]) -> String {
     format!("v1={}", data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes()))
 }
 
+/// Base64 of an HMAC-SHA256, as chat robots want it.
+pub(super) fn base64_hmac(key: &[u8], message: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(message);
+    data_encoding::BASE64.encode(&mac.finalize().into_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
