@@ -154,17 +154,17 @@ fn judge<'a>(
     incident
 }
 
-/// No earlier incident was opened again or changed in anything but its links. Its watch may end meanwhile, which closes it,
+/// No earlier incident was opened again or changed in anything but its links. Its watch may end meanwhile,
 /// and what cannot be checked is unknown.
 fn expect_untouched(fault: &str, blind: &[&str], before: &[Incident], now: &[Incident]) {
     for earlier in before {
         let found = now.iter().find(|i| i.id == earlier.id);
         let later = found.unwrap_or_else(|| panic!("{fault}: {} is gone", earlier.id));
         let mut expected = earlier.clone();
-        if (earlier.state.as_str(), later.state.as_str()) == ("watching", "closed") {
+        if (earlier.state.as_str(), later.state.as_str()) == ("watching", "watched") {
             expected.state.clone_from(&later.state);
         }
-        if blind.contains(&earlier.cause.as_str()) && earlier.state != "closed" {
+        if blind.contains(&earlier.cause.as_str()) && earlier.state != "watched" {
             "unknown".clone_into(&mut expected.condition);
         }
         expected.links.clone_from(&later.links);

@@ -26,6 +26,7 @@ mod kills;
 mod neighbours;
 mod noc;
 mod peers;
+mod people;
 mod privacy;
 mod reconnect;
 mod refusals;

@@ -10,7 +10,7 @@ use tests::streams::Streams;
 use tests::{books, wait};
 
 /// Incidents close within seconds, and the state is kept as often as it may be.
-const CONFIG: &str = "[contract]\ntime_scale = 1000\nwatch = \"1s\"\n[store]\nsnapshot_every = \"1s\"\n[log]\nlevel = \"warn\"\n";
+const CONFIG: &str = "[contract]\ntime_scale = 1000\nwatch = \"1s\"\nsignature_required = false\n[store]\nsnapshot_every = \"1s\"\n[log]\nlevel = \"warn\"\n";
 /// For an incident to be responded to, mended, verified and watched.
 const CLOSED_WITHIN: Duration = Duration::from_secs(60);
 

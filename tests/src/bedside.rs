@@ -60,6 +60,16 @@ impl Rest {
         self.runtime.block_on(self.api.call(Method::POST, path, body.to_string())).unwrap()
     }
 
+    /// POSTs JSON; an error when it is refused.
+    pub fn try_post(&mut self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.runtime.block_on(self.api.call(Method::POST, path, body.to_string()))
+    }
+
+    /// PUTs JSON.
+    pub fn put(&mut self, path: &str, body: &Value) -> Value {
+        self.runtime.block_on(self.api.call(Method::PUT, path, body.to_string())).unwrap()
+    }
+
     /// DELETEs.
     pub fn delete(&mut self, path: &str) -> Value {
         self.runtime.block_on(self.api.call(Method::DELETE, path, String::new())).unwrap()

@@ -30,6 +30,8 @@ pub enum Answer {
 struct Shared {
     received: Mutex<Vec<Message>>,
     script: Mutex<VecDeque<Answer>>,
+    /// What it says when it takes a message; `ok` when it is empty.
+    words: Mutex<String>,
     /// Connections that are never answered.
     hung: Mutex<Vec<TcpStream>>,
 }
@@ -63,6 +65,11 @@ impl Sink {
     /// Answers the next messages like this; all others with 200.
     pub fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         self.shared.script.lock().unwrap().extend(answers);
+    }
+
+    /// Says this to every message that it takes, as a chat robot does.
+    pub fn says(&self, words: &str) {
+        words.clone_into(&mut self.shared.words.lock().unwrap());
     }
 
     /// Everything so far, in order.
@@ -116,8 +123,11 @@ impl Shared {
         let mut say = |text: &str| drop(stream.write_all(text.as_bytes()));
         match answer.unwrap_or(Answer::Status(200, "")) {
             Answer::Status(status, more) => {
+                let words = self.words.lock().unwrap().clone();
+                let words = if words.is_empty() { "ok".to_owned() } else { words };
                 say(&format!(
-                    "HTTP/1.1 {status} x\r\n{more}content-length: 2\r\nconnection: close\r\n\r\nok"
+                    "HTTP/1.1 {status} x\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n{words}",
+                    words.len()
                 ));
             }
             Answer::KillMidway(pid) => {
