@@ -17,6 +17,8 @@ pub(crate) struct App {
     pub(crate) verifications: Arc<Semaphore>,
     /// One permit per query evaluated at once.
     pub(crate) queries: Arc<Semaphore>,
+    /// One permit per open stream.
+    pub(crate) streams: Arc<Semaphore>,
     /// Verified against when an account does not exist, so that the answer takes as long as for one that does.
     pub(crate) decoy_hash: String,
 }
@@ -34,6 +36,7 @@ impl App {
             lockouts: Lockouts::new(options),
             verifications: Arc::new(Semaphore::new(options.verifications_max)),
             queries: Arc::new(Semaphore::new(options.queries_max)),
+            streams: Arc::new(Semaphore::new(options.streams_max)),
             decoy_hash: password::hash("an account that does not exist")?,
         })
     }

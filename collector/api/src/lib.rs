@@ -11,6 +11,7 @@ mod audit;
 mod auth;
 mod desk;
 mod extract;
+mod feed;
 mod filter;
 mod grpc;
 mod json;
@@ -30,4 +31,4 @@ pub use desk::{
 pub use grpc::{Caller, NocError, noc_router};
 pub use options::Options;
 pub use router::router;
-pub use serve::{Peer, serve};
+pub use serve::{Peer, Stopping, serve};

@@ -29,6 +29,8 @@ pub struct Options {
     pub verifications_max: usize,
     /// Queries evaluated at once: 4, so that dashboards cannot take every core from judging.
     pub queries_max: usize,
+    /// Streams open at once: 64, a control room with a wall of screens; each costs a task and a few messages.
+    pub streams_max: usize,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             lock_entries_max: 10_000,
             verifications_max: 2,
             queries_max: 4,
+            streams_max: 64,
         }
     }
 }

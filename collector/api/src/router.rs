@@ -6,7 +6,7 @@ use crate::password::PasswordError;
 use crate::problem::{Code, Problem, complete};
 use crate::routes::{
     acts, audit, changes, findings, health, incidents, kpis, ledger, metrics, nodes, pages,
-    prometheus, reports, roster, rules, session, silences,
+    prometheus, reports, roster, rules, session, silences, stream,
 };
 use crate::{Desk, Options};
 use axum::Router;
@@ -72,6 +72,7 @@ fn protected(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/api/v1/incidents/{id}", get(incidents::show))
         .route("/api/v1/incidents/{id}/deliveries", get(incidents::deliveries))
         .route("/api/v1/incidents/{id}/{act}", post(acts::act))
+        .route("/api/v1/stream", get(stream::open))
         .route("/api/v1/silences", get(silences::list).post(silences::create))
         .route("/api/v1/silences/{id}", get(silences::show).delete(silences::expire))
         .route("/api/v1/changes", get(changes::list).post(changes::create))

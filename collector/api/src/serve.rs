@@ -53,6 +53,10 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer(pub IpAddr);
 
+/// Wakes when the server stops, in a request's extensions: a stream ends then, since it would not by itself.
+#[derive(Clone, Debug)]
+pub struct Stopping(pub watch::Receiver<()>);
+
 /// Serves `router` on `listener` until `shutdown` resolves, then lets requests under way finish for at most 10 s.
 ///
 /// `tls` should offer ALPN `h2` and `http/1.1`; its certificate resolver may change certificates while this runs.
@@ -122,9 +126,11 @@ async fn connection(
             Err(_) => return tracing::debug!(%peer, "handshake timed out"),
         },
     };
+    let stopping = Stopping(stopped.clone());
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(stopping.clone());
         router.clone().oneshot(request)
     });
     let builder = http_builder();

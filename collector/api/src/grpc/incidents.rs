@@ -3,7 +3,8 @@
 use super::convert;
 use super::gate::Client;
 use super::refusal;
-use super::watch::{self, Feed, WatchStream};
+use super::watch::{self, WatchStream};
+use crate::feed::Feed;
 use crate::filter::{Filter, LIMIT_DEFAULT, LIMIT_MAX};
 use crate::{ActError, Desk};
 use collector_domain::{

@@ -1,16 +1,12 @@
-//! What a `Watch` tells, and how it is told to a client that may be slow.
-//!
-//! A watch keeps no backlog: it knows only the revision up to which everything was told and compares that with the newest
-//! set of incidents. So a slow client costs a few messages of memory, however much happens.
+//! How a `Watch` is told to a client that may be slow. What is told is the [`Feed`]'s.
 
 use super::convert;
-use crate::filter::Filter;
-use collector_domain::{IncidentId, IncidentRevision, IncidentSet};
+use crate::feed::{Feed, Told};
+use collector_domain::IncidentSet;
 use futures_util::{Stream, StreamExt, stream};
 use proto::noc::wire::watch_event::Event;
 use proto::noc::wire::{Alive, CaughtUp, WatchEvent};
 use shared_model::Timestamp;
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,45 +26,6 @@ pub(super) type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchEvent, Statu
 
 /// What a watch looks at: all incidents, and the collector's steady time.
 pub(super) type Look = (Arc<IncidentSet>, Timestamp);
-
-/// What one client has been told.
-pub(super) struct Feed {
-    filter: Filter,
-    /// Everything up to here was told.
-    told: u64,
-    /// It began somewhere else than at the beginning, so the client may hold incidents that this feed never told.
-    resumed: bool,
-    /// Incidents that matched when they were told last. Not more than there are incidents.
-    held: BTreeSet<IncidentId>,
-}
-
-impl Feed {
-    /// A feed of what changed after `revision`.
-    pub(super) fn new(filter: Filter, revision: u64) -> Self {
-        Self { filter, told: revision, resumed: revision > 0, held: BTreeSet::new() }
-    }
-
-    /// What has changed, oldest change first; each is to be passed to [`Feed::event`] in this order.
-    fn changes(&self, set: &IncidentSet) -> Vec<IncidentRevision> {
-        set.changed_after(self.told)
-    }
-
-    /// The event for one change; `None` when the client has nothing to do with it.
-    fn event(&mut self, change: &IncidentRevision) -> Option<WatchEvent> {
-        self.told = self.told.max(change.revision);
-        let id = change.id;
-        if self.filter.matches(change) {
-            self.held.insert(id);
-            return Some(self.say(Event::Incident(convert::incident(change))));
-        }
-        let was_held = self.held.remove(&id);
-        (was_held || self.resumed).then(|| self.say(Event::Unmatched(id.to_string())))
-    }
-
-    fn say(&self, event: Event) -> WatchEvent {
-        WatchEvent { revision: self.told, event: Some(event) }
-    }
-}
 
 /// Tells `feed` what there is to see, until the client hangs up, is too slow, or the collector stops.
 pub(super) fn stream(
@@ -101,18 +58,18 @@ async fn tell(
         revisions.borrow_and_update();
         let (set, now) = look();
         for change in feed.changes(&set) {
-            if let Some(event) = feed.event(&change)
-                && let Err(end) = send(&out, event).await
+            if let Some(told) = feed.tell(change)
+                && let Err(end) = send(&out, event(&feed, told)).await
             {
                 return end;
             }
         }
-        feed.told = feed.told.max(set.revision);
+        feed.caught_up(&set);
         drop(set);
         if !caught_up {
             caught_up = true;
             let now = CaughtUp { steady_now_us: now.as_micros() };
-            if let Err(end) = send(&out, feed.say(Event::CaughtUp(now))).await {
+            if let Err(end) = send(&out, say(&feed, Event::CaughtUp(now))).await {
                 return end;
             }
         }
@@ -125,12 +82,26 @@ async fn tell(
             Ok(Err(_)) => return Some(Status::unavailable("the collector is stopping")),
             Err(_) => {
                 let now = Alive { steady_now_us: look().1.as_micros() };
-                if let Err(end) = send(&out, feed.say(Event::Alive(now))).await {
+                if let Err(end) = send(&out, say(&feed, Event::Alive(now))).await {
                     return end;
                 }
             }
         }
     }
+}
+
+fn event(feed: &Feed, told: Told) -> WatchEvent {
+    say(
+        feed,
+        match told {
+            Told::Incident(incident) => Event::Incident(convert::incident(&incident)),
+            Told::Unmatched(id) => Event::Unmatched(id.to_string()),
+        },
+    )
+}
+
+fn say(feed: &Feed, event: Event) -> WatchEvent {
+    WatchEvent { revision: feed.told(), event: Some(event) }
 }
 
 async fn send(out: &mpsc::Sender<WatchEvent>, event: WatchEvent) -> Result<(), Option<Status>> {

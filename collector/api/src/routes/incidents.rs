@@ -183,7 +183,8 @@ impl Found {
     }
 }
 
-fn parse(query: Query) -> Result<Filter, Problem> {
+/// The filter of a query.
+pub(crate) fn parse(query: Query) -> Result<Filter, Problem> {
     let state = |word: &str| {
         let found = IncidentState::ALL.into_iter().find(|s| s.to_string() == word);
         found.ok_or_else(|| {

@@ -19,3 +19,4 @@ pub(crate) mod roster;
 pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod silences;
+pub(crate) mod stream;

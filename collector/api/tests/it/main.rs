@@ -19,3 +19,4 @@ mod prometheus;
 mod reads;
 mod serve;
 mod silences;
+mod stream;

@@ -1,7 +1,10 @@
 //! What a feed tells, event by event, and the end of a client that does not read.
 
 use super::*;
-use collector_domain::{Clocks, Condition, Incident, IncidentState, Sheet, Text};
+use crate::filter::Filter;
+use collector_domain::{
+    Clocks, Condition, Incident, IncidentId, IncidentRevision, IncidentState, Sheet, Text,
+};
 use shared_model::{Labels, Level};
 use tonic::Code;
 
@@ -41,13 +44,17 @@ fn set(revision: u64, incidents: &[IncidentRevision]) -> IncidentSet {
 
 /// Each event as `revision id` or `revision -id`.
 fn told(feed: &mut Feed, set: &IncidentSet) -> Vec<String> {
-    let events = feed.changes(set).into_iter().filter_map(|change| feed.event(&change));
-    let words = events.map(|event| match event.event {
-        Some(Event::Incident(incident)) => format!("{} {}", event.revision, incident.id),
-        Some(Event::Unmatched(id)) => format!("{} -{id}", event.revision),
-        other => panic!("{other:?}"),
-    });
-    words.collect()
+    let mut words = Vec::new();
+    for change in feed.changes(set) {
+        let Some(told) = feed.tell(change) else { continue };
+        let event = event(feed, told);
+        words.push(match event.event {
+            Some(Event::Incident(incident)) => format!("{} {}", event.revision, incident.id),
+            Some(Event::Unmatched(id)) => format!("{} -{id}", event.revision),
+            other => panic!("{other:?}"),
+        });
+    }
+    words
 }
 
 /// Scenario: incidents change between looks, some more than once, some out of the filter. Guarantees: from the beginning each
