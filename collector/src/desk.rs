@@ -8,13 +8,13 @@ use crate::engine::{Command, Found, NodeStatus, Published, Settings};
 use crate::figures::FiguresSource;
 use collector_api::{
     Account, Answer, Archive, AuditFuture, AuditView, CheckpointFuture, Desk, FiguresFuture,
-    FindingView, NodeState, NodeView, Rejected, SelfMetric, SelfMetricKind,
+    FindingView, ForeignFuture, NodeState, NodeView, Rejected, SelfMetric, SelfMetricKind,
 };
 use collector_domain::{
     Act, ActRefused, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Contract, Delivery,
-    IncidentId, IncidentRevision, IncidentSet, Judgement, Period, Report, ReportRefused, Role,
-    Roster, RosterChange, RosterRefused, Rule, SeriesReader, Silence, SilenceChange,
-    SilenceRefused, Text,
+    ForeignAlert, IncidentId, IncidentRevision, IncidentSet, Judgement, Period, Report,
+    ReportRefused, Role, Roster, RosterChange, RosterRefused, Rule, SeriesReader, Silence,
+    SilenceChange, SilenceRefused, Text,
 };
 use collector_ingest::Admissions;
 use collector_store::audit::AuditEntry;
@@ -136,6 +136,16 @@ impl Desk for CollectorDesk {
 
     fn change(&self, act: ChangeAct) -> Answer<'_, Change, ChangeRefused> {
         self.ask(move |reply| Command::Change(act, reply))
+    }
+
+    fn foreign(&self, by: String, alerts: Vec<ForeignAlert>) -> ForeignFuture<'_> {
+        Box::pin(async move {
+            let unavailable = || "the collector is stopping".to_owned();
+            let (reply, on_disk) = oneshot::channel();
+            let command = Command::Foreign(by, alerts, reply);
+            self.commands.send(command).await.map_err(|_| unavailable())?;
+            on_disk.await.map_err(|_| unavailable())
+        })
     }
 
     fn roster(&self) -> Arc<Roster> {

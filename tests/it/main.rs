@@ -7,6 +7,7 @@
     reason = "a failed step ends the test with its words"
 )]
 
+mod alertmanager;
 mod backup;
 mod ceph;
 mod certificates;

@@ -1,6 +1,6 @@
 //! What the handlers share.
 
-use crate::auth::{Lockouts, Sessions};
+use crate::auth::{Lockouts, Remembered, Sessions};
 use crate::password::PasswordError;
 use crate::{Desk, Options, password};
 use shared_model::Clock;
@@ -12,6 +12,8 @@ pub(crate) struct App {
     pub(crate) desk: Arc<dyn Desk>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sessions: Sessions,
+    /// Sessions of programs that send their password each time.
+    pub(crate) basics: Remembered,
     pub(crate) lockouts: Lockouts,
     /// One permit per password hash computed at once.
     pub(crate) verifications: Arc<Semaphore>,
@@ -33,6 +35,7 @@ impl App {
             desk,
             clock,
             sessions: Sessions::new(options),
+            basics: Remembered::default(),
             lockouts: Lockouts::new(options),
             verifications: Arc::new(Semaphore::new(options.verifications_max)),
             queries: Arc::new(Semaphore::new(options.queries_max)),

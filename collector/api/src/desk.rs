@@ -5,9 +5,9 @@
 
 use collector_domain::{
     Act, ActRefused, AuditEvent, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Contract,
-    Delivery, Exhibit, Figures, Incident, IncidentId, IncidentRevision, IncidentSet, Judgement,
-    Period, Report, ReportRefused, Role, Roster, RosterChange, RosterRefused, Rule, SeriesReader,
-    Silence, SilenceChange, SilenceRefused, Text,
+    Delivery, Exhibit, Figures, ForeignAlert, Incident, IncidentId, IncidentRevision, IncidentSet,
+    Judgement, Period, Report, ReportRefused, Role, Roster, RosterChange, RosterRefused, Rule,
+    SeriesReader, Silence, SilenceChange, SilenceRefused, Text,
 };
 use shared_model::{AccountIdentity, Labels, NodeIdentity, Timestamp};
 use std::collections::BTreeMap;
@@ -64,6 +64,9 @@ pub trait Desk: Send + Sync + 'static {
     /// Does something with a planned change. Resolves once that is durable, with the change as it is then.
     fn change(&self, act: ChangeAct) -> Answer<'_, Change, ChangeRefused>;
 
+    /// Takes other systems' alerts from an account. Resolves once they are durable; the error says why they are not.
+    fn foreign(&self, by: String, alerts: Vec<ForeignAlert>) -> ForeignFuture<'_>;
+
     /// The duty roster.
     fn roster(&self) -> Arc<Roster>;
 
@@ -109,6 +112,9 @@ pub trait Desk: Send + Sync + 'static {
 
 /// What [`Desk::figures`] returns.
 pub type FiguresFuture<'a> = Pin<Box<dyn Future<Output = Result<Figures, String>> + Send + 'a>>;
+
+/// What [`Desk::foreign`] returns.
+pub type ForeignFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
 /// What [`Desk::checkpoint`] returns.
 pub type CheckpointFuture<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;

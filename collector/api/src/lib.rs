@@ -25,8 +25,8 @@ mod serve;
 
 pub use desk::{
     Account, ActError, Answer, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
-    FiguresFuture, FindingView, NodeState, NodeView, Rejected, SelfMetric, SelfMetricKind,
-    SilenceError,
+    FiguresFuture, FindingView, ForeignFuture, NodeState, NodeView, Rejected, SelfMetric,
+    SelfMetricKind, SilenceError,
 };
 pub use grpc::{Caller, NocError, noc_router};
 pub use options::Options;

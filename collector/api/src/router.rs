@@ -5,8 +5,8 @@ use crate::auth::require_person;
 use crate::password::PasswordError;
 use crate::problem::{Code, Problem, complete};
 use crate::routes::{
-    acts, audit, changes, findings, health, incidents, kpis, ledger, metrics, nodes, pages,
-    prometheus, reports, roster, rules, session, silences, stream,
+    acts, alertmanager, audit, changes, findings, health, incidents, kpis, ledger, metrics, nodes,
+    pages, prometheus, reports, roster, rules, session, silences, stream,
 };
 use crate::{Desk, Options};
 use axum::Router;
@@ -86,6 +86,14 @@ fn protected(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/api/v1/rules", get(rules::list))
         .route("/api/v1/ledger/checkpoint", get(ledger::checkpoint))
         .route("/api/v1/audit", get(audit::list))
+        .route(
+            "/alertmanager/api/v2/alerts",
+            get(alertmanager::alerts).post(alertmanager::post_alerts),
+        )
+        .route("/alertmanager/api/v2/silences", get(alertmanager::silences))
+        .route("/alertmanager/api/v2/receivers", get(alertmanager::receivers))
+        .route("/alertmanager/api/v2/status", get(alertmanager::status))
+        .route("/alertmanager/webhook", post(alertmanager::webhook))
         .route("/metrics", get(metrics::show))
         .route("/prometheus/api/v1/query", get(prometheus::query).post(prometheus::query))
         .route(

@@ -53,6 +53,8 @@ pub enum AuditAction {
     Change,
     /// The duty roster written.
     Roster,
+    /// Alerts of another system taken.
+    Foreign,
     /// A fault or question taken down.
     Report,
     /// An account added or changed.

@@ -3,6 +3,7 @@
 use crate::{Calendar, WorkingDay};
 use serde::{Deserialize, Serialize};
 use shared_model::{Day, Level, Timestamp};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The contract of one hospital. Defaults are the standard's own numbers.
@@ -34,6 +35,8 @@ pub struct Contract {
     pub signature_required: bool,
     /// Whether only who is on duty can respond, at times when the roster has somebody (M-034).
     pub duty_required: bool,
+    /// Level of another system's alert by its label `severity`; others are not taken. Never level 1: that needs witnesses of our own.
+    pub foreign_levels: BTreeMap<String, Level>,
     /// How a planned change is announced (M-172).
     pub notice: Notice,
     /// Working days in force.
@@ -67,6 +70,9 @@ impl Default for Contract {
             link_within: Duration::from_secs(60),
             signature_required: true,
             duty_required: true,
+            foreign_levels: [("critical", Level::Two), ("warning", Level::Three)]
+                .map(|(severity, level)| (severity.to_owned(), level))
+                .into(),
             notice: Notice { working_days: 7, on_last_day: false },
             calendar: Calendar::default(),
             level_2_up: [true, true, false],

@@ -12,6 +12,7 @@ mod delivery;
 mod entry;
 mod figures;
 mod finding;
+mod foreign;
 mod incident;
 mod report;
 mod revision;
@@ -34,6 +35,10 @@ pub use delivery::{Delivery, DeliveryOutcome, DeliveryReport, Fate, Transition};
 pub use entry::{Actor, Entry, EntryKind};
 pub use figures::{Downtime, Figures, Period, Ratio};
 pub use finding::{Checks, Condition, Finding, Judgement};
+pub use foreign::{
+    FOREIGN, FOREIGN_ALERTS_MAX, FOREIGN_KEPT_MAX, FOREIGN_LABEL_MAX_CHARS, FOREIGN_LABELS_MAX,
+    FOREIGN_SUMMARY_MAX_CHARS, ForeignAlert,
+};
 pub use incident::{
     Asked, Clocks, Dispute, Exhibit, Incident, IncidentId, IncidentState, LevelChange, Link, Note,
     Prevention, Sheet,

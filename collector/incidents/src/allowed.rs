@@ -3,7 +3,7 @@
 use crate::cause::Cause;
 use crate::machine::Machine;
 use collector_domain::{
-    ActRefused, Condition, Deed, Incident, IncidentState, NODES_LOST, Request, is_reported,
+    ActRefused, Condition, Deed, FOREIGN, Incident, IncidentState, NODES_LOST, Request, is_reported,
 };
 use shared_model::Level;
 
@@ -99,6 +99,9 @@ impl Machine {
                 let of_service = Cause::from_id(&incident.cause).is_some();
                 if of_service || *incident.cause == *NODES_LOST {
                     return no(format!("{} gathers findings itself", incident.cause));
+                }
+                if *incident.cause == *FOREIGN {
+                    return no("its system would say it again: cancel it".to_owned());
                 }
                 let other = self.incident(into).filter(|i| i.id != incident.id);
                 match other.map(|i| i.state) {

@@ -2,8 +2,8 @@
 
 use crate::cause::Cause;
 use collector_domain::{
-    ExplainedBy, NODE_LOST, NODE_SILENT, NODES_LOST, REPORTED_FAULT, REPORTED_QUESTION, Rule, Text,
-    check_of,
+    ExplainedBy, FOREIGN, NODE_LOST, NODE_SILENT, NODES_LOST, REPORTED_FAULT, REPORTED_QUESTION,
+    Rule, Text, check_of,
 };
 use shared_model::Level;
 use std::collections::BTreeMap;
@@ -61,6 +61,15 @@ impl Catalogue {
             return (
                 text("来电咨询", "Question by phone"),
                 text("答复后请来电人确认。", "Answer it and let the caller confirm."),
+            );
+        }
+        if cause == FOREIGN {
+            return (
+                text("外部系统告警", "Alert of another system"),
+                text(
+                    "按告警内容与其来源系统核实；其恢复以来源系统为准，来源静默时状态未知。",
+                    "Verify it with the system it came from, which alone says when it is over; while that is silent it is unknown.",
+                ),
             );
         }
         if cause == REPORTED_FAULT {

@@ -5,8 +5,8 @@ use crate::cause::Cause;
 use crate::machine::{Assessments, Machine, Run};
 use crate::service::Assessment;
 use collector_domain::{
-    Condition, EntryKind, Incident, IncidentId, IncidentState, NODE_SILENT, NODES_LOST, check_of,
-    is_reported,
+    Condition, EntryKind, FOREIGN, Incident, IncidentId, IncidentState, NODE_SILENT, NODES_LOST,
+    check_of, is_reported,
 };
 use shared_model::Timestamp;
 
@@ -57,6 +57,9 @@ impl Machine {
         }
         if *incident.cause == *NODES_LOST {
             return (outage_condition(incident), now, None);
+        }
+        if *incident.cause == *FOREIGN {
+            return (self.foreign_condition(now, incident), now, None);
         }
         if is_reported(&incident.cause) {
             // What people said last stands.

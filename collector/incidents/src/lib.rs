@@ -16,6 +16,7 @@ mod exhibits;
 mod explain;
 mod fold;
 mod follow;
+mod foreign;
 mod kpi;
 mod late;
 mod machine;

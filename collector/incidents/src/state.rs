@@ -3,6 +3,7 @@
 use crate::changes::Changes;
 use crate::exhibits::Exhibits;
 use crate::follow::Settling;
+use crate::foreign::Foreign;
 use crate::standing::Standings;
 use crate::uptime::Uptime;
 use collector_domain::{Incident, IncidentId, Roster};
@@ -35,6 +36,9 @@ pub struct MachineState {
     /// Planned changes. A snapshot of an older release has none.
     #[serde(default)]
     pub(crate) changes: Arc<Changes>,
+    /// What other systems said last, by the labels of their alerts. A snapshot of an older release has none.
+    #[serde(default, with = "pairs")]
+    pub(crate) foreign: BTreeMap<Labels, Foreign>,
     /// Who is on duty. A snapshot of an older release has nobody.
     #[serde(default)]
     pub(crate) roster: Arc<Roster>,
@@ -54,4 +58,26 @@ pub struct MachineState {
 pub(crate) struct LastAct {
     pub(crate) by: String,
     pub(crate) at: Timestamp,
+}
+
+/// A map whose keys are no texts, as a list.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }

@@ -2,10 +2,11 @@
 
 use crate::catalogue::INSTANCE_UP;
 use crate::cause::Cause;
+use crate::foreign::has_no_check;
 use crate::machine::{Machine, Run};
 use collector_domain::{
     Checks, Condition, EntryKind, Incident, IncidentId, IncidentState, Judgement, NODES_LOST,
-    check_of, is_reported,
+    check_of,
 };
 use shared_model::{Labels, Level, Timestamp};
 
@@ -58,8 +59,8 @@ impl Machine {
         let own = match (Cause::from_id(&incident.cause), service) {
             // All that it stands for is linked.
             (None, _) if *incident.cause == *NODES_LOST => Outcome::Passed,
-            // A person verifies it: there is no check.
-            (None, _) if is_reported(&incident.cause) => Outcome::Passed,
+            // A person verifies it: there is no check of ours. What another system says is its condition, which must be clear.
+            (None, _) if has_no_check(&incident.cause) => Outcome::Passed,
             (None, _) => ask(&incident.cause, &incident.subject),
             (Some(_), None) => Outcome::Passed,
             (Some(_), Some(service)) => {
@@ -73,7 +74,7 @@ impl Machine {
         let links = incident
             .links
             .iter()
-            .filter(|l| !is_moot(&l.rule, &l.subject, moved, checks))
+            .filter(|l| !has_no_check(&l.rule) && !is_moot(&l.rule, &l.subject, moved, checks))
             .map(|l| ask(&l.rule, &l.subject));
         let judged = links.fold(own, Outcome::max);
         if judged == Outcome::Passed && incident.condition != Condition::Clear {

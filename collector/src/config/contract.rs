@@ -3,7 +3,9 @@
 use super::calendar;
 use collector_domain::{Contract, Notice};
 use serde::Deserialize;
+use shared_model::Level;
 use shared_runtime::config::{ConfigErrors, Span};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Readings of 二级及以上, in the order of [`Contract::level_2_up`].
@@ -37,6 +39,8 @@ pub(crate) struct ContractKeys {
     pub(crate) signature_required: Option<bool>,
     /// Whether only who is on duty can respond, at times when the roster has somebody (M-034). Default `true`.
     pub(crate) duty_required: Option<bool>,
+    /// Levels of other systems' alerts by their label `severity`, 2 or 3. Default `{ critical = 2, warning = 3 }`.
+    pub(crate) foreign_levels: Option<BTreeMap<String, u8>>,
     /// Working days between handing a planned change in and its window (M-172), 1 to 60. Default 7.
     pub(crate) notice_working_days: Option<u32>,
     /// Whether a window may begin on the last of these days; otherwise on the next working day. Default `false`.
@@ -61,6 +65,11 @@ impl ContractKeys {
             working_days: self.notice_working_days.unwrap_or(standard.notice.working_days),
             on_last_day: self.notice_on_last_day.unwrap_or(standard.notice.on_last_day),
         };
+        let level = |(severity, number): (&String, &u8)| {
+            Level::try_from(*number).ok().map(|level| (severity.clone(), level))
+        };
+        let foreign_levels = self.foreign_levels.as_ref();
+        let foreign_levels = foreign_levels.map(|levels| levels.iter().filter_map(level).collect());
         let level_2_up = match &self.level_2_up {
             Some(words) => READINGS.map(|reading| words.iter().any(|word| word == reading)),
             None => standard.level_2_up,
@@ -79,6 +88,7 @@ impl ContractKeys {
             ],
             link_within: or(self.link_within, standard.link_within),
             signature_required: self.signature_required.unwrap_or(standard.signature_required),
+            foreign_levels: foreign_levels.unwrap_or(standard.foreign_levels),
             duty_required: self.duty_required.unwrap_or(standard.duty_required),
             notice,
             calendar: calendar::with(&self.calendars)?,
@@ -96,6 +106,12 @@ impl ContractKeys {
         }
         if self.notice_working_days.is_some_and(|days| !(1..=60).contains(&days)) {
             errors.add("contract.notice_working_days", "must be 1 to 60");
+        }
+        for (severity, level) in self.foreign_levels.iter().flatten() {
+            if !matches!(level, 2 | 3) {
+                let what = format!("{level} is not 2 or 3: level 1 needs witnesses of our own");
+                errors.add(format!("contract.foreign_levels.{severity}"), what);
+            }
         }
         for (i, word) in self.level_2_up.iter().flatten().enumerate() {
             if !READINGS.contains(&word.as_str()) {

@@ -191,6 +191,7 @@ impl Fold {
             Record::Changed { stamp, act } => self.changed(*stamp, act),
             Record::Reported { stamp, report } => self.reported(*stamp, report),
             Record::Rostered { stamp, change } => self.rostered(*stamp, change),
+            Record::Foreign { stamp, alerts, .. } => self.foreign(*stamp, alerts),
             Record::Delivered { stamp, report } => {
                 self.now = self.steady.now(*stamp);
                 Arc::make_mut(&mut self.notify).report(self.now, report);

@@ -53,7 +53,7 @@ pub(crate) enum Then {
     AnswerChange(ChangeReply),
     AnswerReport(ReportReply),
     AnswerRoster(RosterReply),
-    /// What became of a delivery is on disk.
+    /// It is on disk.
     Noted(oneshot::Sender<()>),
     Open(Box<Open>, u32),
 }

@@ -1,8 +1,8 @@
-//! What people do, folded: acts on incidents, silences, planned changes, reports.
+//! What people and other systems do, folded: acts on incidents, silences, planned changes, reports, the roster, foreign alerts.
 
 use super::fold::{Fold, Folded};
 use super::steady::Stamp;
-use collector_domain::{Act, ChangeAct, Report, RosterChange, SilenceChange};
+use collector_domain::{Act, ChangeAct, ForeignAlert, Report, RosterChange, SilenceChange};
 use std::sync::Arc;
 
 impl Fold {
@@ -42,5 +42,11 @@ impl Fold {
             Ok(entries) => Folded { entries, roster: Some(Ok(())), ..Folded::default() },
             Err(refused) => Folded { roster: Some(Err(refused)), ..Folded::default() },
         }
+    }
+
+    pub(super) fn foreign(&mut self, stamp: Stamp, alerts: &[ForeignAlert]) -> Folded {
+        self.now = self.steady.now(stamp);
+        let entries = self.machine.foreign(self.now, alerts, &self.evaluator);
+        Folded { entries, ..Folded::default() }
     }
 }

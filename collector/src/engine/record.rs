@@ -5,14 +5,14 @@
 //! and then the compressed body as it came on the wire. The others are MessagePack maps.
 //!
 //! Kinds are on disk for ever: fields may be added with a default, never changed, and no number is used twice. 14 is
-//! kept for late evaluations; 19 and up are free.
+//! kept for late evaluations; 20 and up are free.
 
 use super::observed::ObservedRecord;
 use super::steady::Stamp;
 use bytes::Bytes;
 use collector_domain::{
-    Act, ChangeAct, Contract, DeliveryReport, Exhibit, Report, RosterChange, SilenceChange,
-    Topology,
+    Act, ChangeAct, Contract, DeliveryReport, Exhibit, ForeignAlert, Report, RosterChange,
+    SilenceChange, Topology,
 };
 use collector_notify::Profile;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,7 @@ const DELIVERED: u8 = 12;
 const CHANGED: u8 = 16;
 const REPORTED: u8 = 17;
 const ROSTERED: u8 = 18;
+const FOREIGN: u8 = 19;
 
 const BATCH_HEAD_BYTES: usize = 45;
 
@@ -46,21 +47,56 @@ const BATCH_HEAD_BYTES: usize = 45;
 pub(crate) enum Record {
     Started(Box<Started>),
     Source(Source),
-    Catalog { source: u32, wire: Bytes },
+    Catalog {
+        source: u32,
+        wire: Bytes,
+    },
     Batch(BatchRecord),
     Gap(GapRecord),
     Opened(OpenedRecord),
-    Heartbeat { stamp: Stamp, source: u32, clock_offset_us: Option<i64> },
-    Closed { stamp: Stamp, source: u32, planned: bool },
+    Heartbeat {
+        stamp: Stamp,
+        source: u32,
+        clock_offset_us: Option<i64>,
+    },
+    Closed {
+        stamp: Stamp,
+        source: u32,
+        planned: bool,
+    },
     Tick(Stamp),
-    Acted { stamp: Stamp, act: Act },
+    Acted {
+        stamp: Stamp,
+        act: Act,
+    },
     Event(EventRecord),
     Observed(ObservedRecord),
-    Silenced { stamp: Stamp, change: SilenceChange },
-    Delivered { stamp: Stamp, report: DeliveryReport },
-    Changed { stamp: Stamp, act: ChangeAct },
-    Reported { stamp: Stamp, report: Report },
-    Rostered { stamp: Stamp, change: RosterChange },
+    Silenced {
+        stamp: Stamp,
+        change: SilenceChange,
+    },
+    Delivered {
+        stamp: Stamp,
+        report: DeliveryReport,
+    },
+    Changed {
+        stamp: Stamp,
+        act: ChangeAct,
+    },
+    Reported {
+        stamp: Stamp,
+        report: Report,
+    },
+    Rostered {
+        stamp: Stamp,
+        change: RosterChange,
+    },
+    /// Alerts that the account `by` sent.
+    Foreign {
+        stamp: Stamp,
+        by: String,
+        alerts: Vec<ForeignAlert>,
+    },
 }
 
 /// The collector started: from here on this contract and topology hold.
@@ -216,6 +252,7 @@ impl Record {
             Self::Changed { stamp, act } => (CHANGED, pack(&(stamp, act))),
             Self::Reported { stamp, report } => (REPORTED, pack(&(stamp, report))),
             Self::Rostered { stamp, change } => (ROSTERED, pack(&(stamp, change))),
+            Self::Foreign { stamp, by, alerts } => (FOREIGN, pack(&(stamp, by, alerts))),
         }
     }
 
@@ -269,6 +306,10 @@ impl Record {
             ROSTERED => {
                 let (stamp, change) = unpack(kind, &payload)?;
                 Self::Rostered { stamp, change }
+            }
+            FOREIGN => {
+                let (stamp, by, alerts) = unpack(kind, &payload)?;
+                Self::Foreign { stamp, by, alerts }
             }
             other => return Err(RecordError::Kind(other)),
         })

@@ -14,8 +14,8 @@ use super::state_file;
 use super::steady::Stamp;
 use anyhow::{Context, anyhow};
 use collector_domain::{
-    Act, ActRefused, ChangeAct, ChangeRefused, DeliveryReport, IncidentId, IncidentRevision,
-    Report, RosterChange, SeriesReader, SilenceChange,
+    Act, ActRefused, ChangeAct, ChangeRefused, DeliveryReport, ForeignAlert, IncidentId,
+    IncidentRevision, Report, RosterChange, SeriesReader, SilenceChange,
 };
 use collector_ingest::{Inbound, Refusal};
 use collector_store::backup::{BackupError, Cut};
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Report(Report, ReportReply),
     /// A person writes a part of the roster anew.
     Roster(RosterChange, RosterReply),
+    /// Another system's alerts, sent by an account.
+    Foreign(String, Vec<ForeignAlert>, oneshot::Sender<()>),
     /// A message was taken, refused, or failed: what came of each notice in it.
     Delivered(Vec<DeliveryReport>, oneshot::Sender<()>),
     /// The hashes of all ledger entries, for a checkpoint.
@@ -182,6 +184,9 @@ impl Engine {
             }
             Command::Roster(change, reply) => {
                 (Record::Rostered { stamp, change }, Then::AnswerRoster(reply))
+            }
+            Command::Foreign(by, alerts, noted) => {
+                (Record::Foreign { stamp, by, alerts }, Then::Noted(noted))
             }
             Command::Delivered(reports, noted) => {
                 return Some(stage_reports(stamp, reports, noted));

@@ -110,7 +110,14 @@ fn reading(second: u64, taken: u64, at: Timestamp, lane: Lane, is_up: bool) -> R
 }
 
 fn profile() -> Profile {
-    let receiver = Receiver { name: "noc".into(), levels: vec![Level::Two], send_resolved: true };
+    let receiver = Receiver {
+        name: "noc".into(),
+        levels: vec![Level::Two],
+        send_resolved: true,
+        after: Duration::ZERO,
+        group_wait: Duration::ZERO,
+        per_minute: None,
+    };
     Profile { origin: Origin::default(), receivers: vec![receiver] }
 }
 

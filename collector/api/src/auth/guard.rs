@@ -1,5 +1,6 @@
 //! The guard: who is asking, and whether the request came from our own pages.
 
+use super::basic;
 use super::session::COOKIE;
 use crate::app::App;
 use crate::audit::{self, Caller};
@@ -37,6 +38,9 @@ pub(crate) async fn require_person(
         audit::refused(&app, Caller { name, peer }, AuditAction::Call, &call, &problem);
         problem.into_response()
     };
+    if let Err(problem) = basic::to_session(&app, request.headers_mut(), peer).await {
+        return refuse(audit::UNKNOWN, problem);
+    }
     let headers = request.headers();
     let Some(person) = find_person(&app, headers) else {
         return refuse(audit::UNKNOWN, Code::NotSignedIn.into());
@@ -61,7 +65,11 @@ pub(crate) async fn require_person(
 /// The person whose session the request carries. The account is looked up anew each time, so that a removed account, a
 /// changed role or a changed password works at once.
 pub(crate) fn find_person(app: &App, headers: &HeaderMap) -> Option<Person> {
-    let token = token_in(headers)?.token;
+    person_of(app, token_in(headers)?.token)
+}
+
+/// The person of a session.
+pub(super) fn person_of(app: &App, token: &str) -> Option<Person> {
     let name = app.sessions.touch(token, app.clock.boot())?;
     let Some(account) = app.desk.account(&name) else {
         app.sessions.close(token);

@@ -26,5 +26,5 @@ pub(crate) use incident::{Countdown, IncidentJson};
 pub(crate) use node::NodeJson;
 pub(crate) use roster::{RosterJson, ShiftJson};
 pub(crate) use rule::RuleJson;
-pub(crate) use scalar::role_word;
+pub(crate) use scalar::{TimeJson, role_word};
 pub(crate) use silence::{MatcherJson, SilenceJson};

@@ -2,6 +2,7 @@
 
 pub(crate) mod acting;
 pub(crate) mod acts;
+pub(crate) mod alertmanager;
 pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod etag;

@@ -7,13 +7,19 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Reads that every role has.
-const READS: [&str; 9] = [
+const READS: [&str; 15] = [
     "/api/v1/session",
     "/api/v1/nodes",
     "/api/v1/incidents",
     "/api/v1/incidents/W-000003",
     "/api/v1/findings",
     "/api/v1/rules",
+    "/api/v1/roster",
+    "/api/v1/changes",
+    "/api/v1/kpis",
+    "/api/v1/ledger/checkpoint",
+    "/alertmanager/api/v2/alerts",
+    "/alertmanager/api/v2/silences",
     "/metrics",
     "/prometheus/api/v1/query?query=up",
     "/prometheus/api/v1/status/buildinfo",
@@ -37,7 +43,7 @@ async fn nothing_without_a_session() {
         for headers in [
             [("x-requested-with", "wardround"), ("accept", "*/*")],
             [("x-requested-with", "wardround"), ("authorization", "Bearer guessed")],
-            [("x-requested-with", "wardround"), ("authorization", "Basic dmlld2VyOg==")],
+            [("x-requested-with", "wardround"), ("authorization", "Basic no-base64")],
             [("x-requested-with", "wardround"), ("cookie", "__Host-wardround=guessed")],
         ] {
             let reply = api.send(build(method, &path, &headers, "")).await;

@@ -2,12 +2,12 @@
 
 use collector_api::{
     Account, ActError, Answer, Archive, AuditFuture, AuditView, CheckpointFuture, Desk,
-    FiguresFuture, FindingView, NodeState, NodeView, Rejected, SelfMetric, SelfMetricKind,
-    SilenceError, password,
+    FiguresFuture, FindingView, ForeignFuture, NodeState, NodeView, Rejected, SelfMetric,
+    SelfMetricKind, SilenceError, password,
 };
 use collector_domain::{
     Act, ActRefused, AuditEvent, Auditor, Change, ChangeAct, ChangeId, ChangeRefused, Clocks,
-    Component, Condition, Contract, Deed, Delivery, Exhibit, Incident, IncidentId,
+    Component, Condition, Contract, Deed, Delivery, Exhibit, ForeignAlert, Incident, IncidentId,
     IncidentRevision, IncidentSet, IncidentState, Judgement, LevelChange, Link, Matcher, Note,
     Period, Report, ReportRefused, Role, Roster, RosterChange, RosterRefused, Rule, SeriesData,
     SeriesReader, Sheet, Silence, SilenceChange, SilenceRefused, Text, Tier, Topology,
@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) notify: Notifications,
     /// The real rules of planned changes and reports, on a board of its own.
     pub(crate) machine: Machine,
+    /// Alerts of other systems, with the account that sent them.
+    pub(crate) foreign: Vec<(String, ForeignAlert)>,
     /// What that led to.
     pub(crate) facts: Facts,
     /// Labels of the series, each with one sample of value 1 at [`now`].
@@ -281,6 +283,7 @@ impl Default for State {
             archived: Ok(vec![]),
             notify: Notifications::default(),
             machine: Machine::new(&[], Contract::default(), Topology::default()),
+            foreign: vec![],
             facts: Facts::default(),
             series: vec![Labels::from_pairs([("__name__", "up"), ("host", "db-1")])],
         }
@@ -384,6 +387,13 @@ impl Desk for Double {
             Err(Rejected::Unavailable("the journal is full".to_owned()))
         };
         Box::pin(async { done })
+    }
+
+    fn foreign(&self, by: String, alerts: Vec<ForeignAlert>) -> ForeignFuture<'_> {
+        let mut state = self.0.lock().unwrap();
+        let taken = if state.takes_acts { Ok(()) } else { Err("it is stopping".to_owned()) };
+        state.foreign.extend(alerts.into_iter().map(|alert| (by.clone(), alert)));
+        Box::pin(async { taken })
     }
 
     fn roster(&self) -> Arc<Roster> {

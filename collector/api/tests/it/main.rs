@@ -6,6 +6,7 @@
 )]
 
 mod acts;
+mod alertmanager;
 mod audit;
 mod auth;
 mod client;

@@ -2,7 +2,10 @@
 
 use crate::pack;
 use crate::timeline::{START, World};
-use collector_domain::{DutyRank, IncidentId, IncidentState, Period, Report, RosterChange, Shift};
+use collector_domain::{
+    DutyRank, ForeignAlert, IncidentId, IncidentState, Period, Report, RosterChange, Shift,
+};
+use shared_model::Labels;
 use std::time::Duration;
 
 const DOWN: &str = "
@@ -386,4 +389,51 @@ fn who_is_on_duty_responds() {
          30 restart",
     );
     assert_eq!(world.machine.roster().shifts().len(), 2);
+}
+
+fn alert(severity: &str, starts: u64, ends: Option<u64>) -> ForeignAlert {
+    let at = |second| START.plus(Duration::from_secs(second));
+    ForeignAlert {
+        labels: Labels::from_pairs([("alertname", "UpsOnBattery"), ("severity", severity)]),
+        summary: "UPS on battery".to_owned(),
+        starts: at(starts),
+        ends: ends.map(at),
+    }
+}
+
+/// Scenario: another system's alert fires, is repeated, falls silent, is resolved by its system, repaired and fires again; one of no
+/// level of ours; one that was never known ends. Guarantees: one incident of the contract's level, never level 1; silence is
+/// unknown, not over; only its system clears it; it relapses into its number; the others open nothing.
+#[test]
+fn another_systems_silence_is_unknown() {
+    let mut world = World::new(1);
+    let say = |world: &mut World, second: u64, alert: ForeignAlert| {
+        world.wait_until(second);
+        let entries = world.machine.foreign(world.now(), &[alert], &world.board);
+        world.entries.extend(entries);
+    };
+    say(&mut world, 1, alert("info", 0, None));
+    say(&mut world, 1, alert("warning", 0, Some(1)));
+    world.run("2 incidents 0");
+    say(&mut world, 10, alert("critical", 5, Some(60)));
+    say(&mut world, 30, alert("critical", 5, Some(90)));
+    world.run(
+        "31 incidents 1
+         31 want 1 foreign.alert L2 open breached
+         90 want 1 foreign.alert L2 open breached
+         91 want 1 foreign.alert L2 open unknown
+         92 ack 1 li
+         92 refuse resolve 1 li: is unknown
+         93 restart",
+    );
+    say(&mut world, 100, alert("critical", 5, Some(99)));
+    world.run(
+        "101 want 1 foreign.alert L2 acknowledged clear
+         102 resolve 1 li
+         103 verify 1 li
+         104 want 1 foreign.alert L2 watching clear",
+    );
+    say(&mut world, 200, alert("critical", 190, None));
+    world
+        .run("201 want 1 foreign.alert L2 open breached\n501 want 1 foreign.alert L2 open unknown");
 }
