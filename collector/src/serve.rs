@@ -157,16 +157,12 @@ async fn serve(
         collector_api::router(desk, Arc::clone(&clock), &collector_api::Options::default())
             .context("prepare the API")?;
     let (stop, stopped) = watch::channel(false);
-    let wait = |mut stopped: watch::Receiver<bool>| async move {
-        // An error means that the sender is gone, which ends the service as well.
-        drop(stopped.wait_for(|stop| *stop).await);
-    };
-    let agents = tokio::spawn(collector_ingest::serve(port, wait(stopped.clone())));
+    let agents = tokio::spawn(collector_ingest::serve(port, until(stopped.clone())));
     let people = tokio::spawn(collector_api::serve(
         people,
         Arc::new(api_tls),
         router,
-        wait(stopped.clone()),
+        until(stopped.clone()),
     ));
     let told = tokio::spawn(Arc::clone(&notifier).run(
         published.clone(),
@@ -200,6 +196,12 @@ async fn serve(
     ended([("agents", agents), ("api", people), ("notifications", told), ("checkpoints", signed)])
         .await;
     Ok(())
+}
+
+/// Resolves when the services are to stop.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which ends the service as well.
+    drop(stopped.wait_for(|stop| *stop).await);
 }
 
 /// The authority, and what the agents' and the people's port show of it.

@@ -32,6 +32,77 @@ fn refused(collector: &Collector, args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// Puts people on duty for this year and a month more.
+fn put_on_duty(rest: &mut Rest, people: &[&str]) {
+    let now = rest.get("/api/v1/roster")["from"].as_str().unwrap().to_owned();
+    let year: i64 = now[..4].parse().unwrap();
+    let (from, to) = (format!("{year}-01-01T00:00:00Z"), format!("{}-02-01T00:00:00Z", year + 1));
+    let shift = |person: &&str| json!({"person": person, "rank": "first", "from": from, "to": to});
+    let shifts: Vec<Value> = people.iter().map(shift).collect();
+    let roster = rest.put("/api/v1/roster", &json!({"from": from, "to": to, "shifts": shifts}));
+    assert_eq!((&roster["gaps"], &roster["coverage"]), (&json!([]), &json!(1.0)));
+}
+
+/// Two people acknowledge at once: one wins, and the other is told by whom.
+fn respond_at_once(path: &str, li: &mut Rest, wang: &mut Rest) {
+    let both = std::thread::scope(|scope| {
+        let respond = move |person: &'static str, rest: &mut Rest| {
+            let answer = rest.try_post(&format!("{path}/acknowledge"), &json!({}));
+            (person, answer.map_err(|e| format!("{e:#}")))
+        };
+        let first = scope.spawn(move || respond("li", li));
+        let other = scope.spawn(move || respond("wang", wang));
+        [first.join().unwrap(), other.join().unwrap()]
+    });
+    let winner = both.iter().find(|(_, answer)| answer.is_ok()).expect("one wins").0;
+    let told = both.iter().find_map(|(_, answer)| answer.as_ref().err()).expect("one is told");
+    assert!(told.contains(&format!("acknowledged by {winner}")), "{told}");
+}
+
+/// From the fix to the hospital's signature, with what stands in its way.
+fn repair_and_sign(path: &str, id: &str, li: &mut Rest, hospital: &mut Rest) {
+    li.post(&format!("{path}/resolve"), &json!({"fix": "cable reseated"}));
+    li.post(&format!("{path}/verify"), &json!({}));
+    state(li, id, "watched");
+    let early_sign = hospital.try_post(&format!("{path}/sign"), &json!({})).unwrap_err();
+    assert!(format!("{early_sign:#}").contains("diagnose first"), "{early_sign:#}");
+    let diagnosis = json!({"category": "network", "root_cause": "loose cable"});
+    li.post(&format!("{path}/diagnose"), &diagnosis);
+    let by_engineer = li.try_post(&format!("{path}/sign"), &json!({}));
+    assert!(by_engineer.is_err(), "an engineer does not sign");
+    hospital.post(&format!("{path}/sign"), &json!({}));
+    let closed = state(hospital, id, "closed");
+    assert_eq!(closed["sheet"]["signed_by"], "chen");
+}
+
+/// The ledger against the checkpoint `early` and one of now; an older copy of it, and one of which a byte is flipped.
+fn prove(collector: &mut Collector, dir: &Path, early: &Path, old: &Path) {
+    let late = dir.join("late.json");
+    let late = late.to_str().unwrap();
+    collector.done(&["ledger", "checkpoint", "-o", late]);
+    collector.stop();
+    let verify =
+        |checkpoint: &str| collector.done(&["ledger", "verify", "--checkpoint", checkpoint]);
+    let proven = verify(early.to_str().unwrap());
+    println!("{proven}");
+    assert!(proven.contains("follow the checkpoint unproven"), "{proven}");
+    assert!(verify(late).contains("\n0 entries follow"));
+    let old = ["ledger", "verify", "--checkpoint", late, "--dir", old.to_str().unwrap()];
+    let said = refused(collector, &old);
+    assert!(said.contains("are missing"), "{said}");
+    let flipped = dir.join("flipped");
+    copy(&collector.data().join("ledger"), &flipped);
+    let mut files = std::fs::read_dir(&flipped).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.extension().is_some_and(|e| e == "seg")).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let found = refused(collector, &["ledger", "verify", "--dir", flipped.to_str().unwrap()]);
+    println!("{found}");
+    assert!(found.contains("ledger entry "), "{found}");
+}
+
 /// Scenario: a fault that nobody answers while the collector is killed and started again (T10); two people on duty who respond at once
 /// (T8), and one who is not on duty; repair, verification, watch, the hospital's signature; then a ledger of which one byte is
 /// flipped (T7), and an older copy of it.
@@ -52,14 +123,7 @@ fn a_fault_from_the_ladder_to_the_signature() {
     let mut collector = Collector::start_with(&config);
     let mut people = ["li", "wang", "zhao"].map(|name| Rest::sign_in(&collector, name, "engineer"));
     let mut hospital = Rest::sign_in(&collector, "chen", "approver");
-    let now = people[0].get("/api/v1/roster")["from"].as_str().unwrap().to_owned();
-    let year: i64 = now[..4].parse().unwrap();
-    let (from, to) = (format!("{year}-01-01T00:00:00Z"), format!("{}-02-01T00:00:00Z", year + 1));
-    let shifts = ["li", "wang"]
-        .map(|person| json!({"person": person, "rank": "first", "from": from, "to": to}));
-    let roster =
-        people[0].put("/api/v1/roster", &json!({"from": from, "to": to, "shifts": shifts}));
-    assert_eq!((&roster["gaps"], &roster["coverage"]), (&json!([]), &json!(1.0)));
+    put_on_duty(&mut people[0], &["li", "wang"]);
     let early = dir.path().join("early.json");
     collector.done(&["ledger", "checkpoint", "-o", early.to_str().unwrap()]);
 
@@ -81,39 +145,15 @@ fn a_fault_from_the_ladder_to_the_signature() {
     let [li, wang, zhao] = &mut people;
     let off_duty = zhao.try_post(&format!("{path}/acknowledge"), &json!({})).unwrap_err();
     assert!(format!("{off_duty:#}").contains("li, wang can respond"), "{off_duty:#}");
-    let (first_person, other_person) = (&mut *li, &mut *wang);
-    let both = std::thread::scope(|scope| {
-        let respond = move |person: &'static str, rest: &mut Rest| {
-            let answer = rest.try_post(&format!("{path}/acknowledge"), &json!({}));
-            (person, answer.map_err(|e| format!("{e:#}")))
-        };
-        let first = scope.spawn(move || respond("li", first_person));
-        let other = scope.spawn(move || respond("wang", other_person));
-        [first.join().unwrap(), other.join().unwrap()]
-    });
-    let winner = both.iter().find(|(_, answer)| answer.is_ok()).expect("one wins").0;
-    let told = both.iter().find_map(|(_, answer)| answer.as_ref().err()).expect("one is told");
-    assert!(told.contains(&format!("acknowledged by {winner}")), "{told}");
+    respond_at_once(path, li, wang);
 
     fabric.mend_link(0).unwrap();
     wait::until("the check to be clear", Duration::from_secs(60), || {
         (li.get(path)["condition"] == "clear").then_some(())
     });
-    li.post(&format!("{path}/resolve"), &json!({"fix": "cable reseated"}));
-    li.post(&format!("{path}/verify"), &json!({}));
-    state(li, &id, "watched");
     // Its connection was idle for too long.
     hospital.sign_in_again(&collector);
-    let early_sign = hospital.try_post(&format!("{path}/sign"), &json!({})).unwrap_err();
-    assert!(format!("{early_sign:#}").contains("diagnose first"), "{early_sign:#}");
-    li.post(
-        &format!("{path}/diagnose"),
-        &json!({"category": "network", "root_cause": "loose cable"}),
-    );
-    assert!(li.try_post(&format!("{path}/sign"), &json!({})).is_err(), "an engineer does not sign");
-    hospital.post(&format!("{path}/sign"), &json!({}));
-    let closed = state(&mut hospital, &id, "closed");
-    assert_eq!(closed["sheet"]["signed_by"], "chen");
+    repair_and_sign(path, &id, li, &mut hospital);
     let figures = hospital.get("/api/v1/kpis");
     assert_eq!(figures["level_2_3"]["denominator"], 1, "{figures}");
     assert_eq!(figures["response"]["denominator"], 1, "{figures}");
@@ -122,32 +162,7 @@ fn a_fault_from_the_ladder_to_the_signature() {
     };
     assert_eq!((ladder(&duty).len(), ladder(&second).len(), ladder(&lead).len()), (0, 1, 1));
 
-    let late = dir.path().join("late.json");
-    collector.done(&["ledger", "checkpoint", "-o", late.to_str().unwrap()]);
-    collector.stop();
-    let [early, late] = [&early, &late].map(|p| p.to_str().unwrap());
-    let proven = collector.done(&["ledger", "verify", "--checkpoint", early]);
-    println!("{proven}");
-    assert!(proven.contains("follow the checkpoint unproven"), "{proven}");
-    assert!(
-        collector.done(&["ledger", "verify", "--checkpoint", late]).contains("\n0 entries follow")
-    );
-    let old = refused(
-        &collector,
-        &["ledger", "verify", "--checkpoint", late, "--dir", old.to_str().unwrap()],
-    );
-    assert!(old.contains("are missing"), "{old}");
-    let flipped = dir.path().join("flipped");
-    copy(&collector.data().join("ledger"), &flipped);
-    let mut files = std::fs::read_dir(&flipped).unwrap().map(|entry| entry.unwrap().path());
-    let file = files.find(|path| path.extension().is_some_and(|e| e == "seg")).unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&file, bytes).unwrap();
-    let found = refused(&collector, &["ledger", "verify", "--dir", flipped.to_str().unwrap()]);
-    println!("{found}");
-    assert!(found.contains("ledger entry "), "{found}");
+    prove(&mut collector, dir.path(), &early, &old);
 }
 
 /// Scenario: twenty links break at once, and somebody calls about a fault of level 2, with a robot that groups for fifteen seconds

@@ -7,6 +7,7 @@ use collector_domain::{
     Incident, IncidentId, Request, is_reported,
 };
 use shared_model::{Level, Timestamp};
+use std::sync::Arc;
 
 impl Machine {
     /// Takes one act of a named person. A verification that was asked for completes on a later [`Machine::tick`].
@@ -160,8 +161,8 @@ impl Machine {
     /// The checks of a merged incident are those of the other one from now on.
     fn hand_findings_over(&mut self, run: &mut Run<'_>, id: IncidentId, into: IncidentId) {
         let Some(incident) = self.incident(id) else { return };
-        let own = std::iter::once((incident.cause.clone(), incident.subject.clone()));
-        let links = incident.links.iter().map(|l| (l.rule.clone(), l.subject.clone()));
+        let own = std::iter::once((Arc::clone(&incident.cause), incident.subject.clone()));
+        let links = incident.links.iter().map(|l| (Arc::clone(&l.rule), l.subject.clone()));
         for (rule, subject) in own.chain(links).collect::<Vec<_>>() {
             match self.catalogue.rule(&rule).cloned() {
                 Some(known) => self.link_and_raise(run, into, &known, &subject),

@@ -79,7 +79,7 @@ impl Machine {
             {
                 no("no dispute is open")
             }
-            Deed::Sign => unsigned(incident).map_or(Ok(()), |why| no(why)),
+            Deed::Sign => unsigned(incident).map_or(Ok(()), no),
             _ => Ok(()),
         }
     }
@@ -87,14 +87,13 @@ impl Machine {
     fn may_ask(&self, incident: &Incident, request: Request) -> Result<(), ActRefused> {
         let no = |why: String| Err(ActRefused::NotAllowed { incident: incident.id, why });
         match request {
-            Request::Cancel => Ok(()),
             Request::Lower { level } if level <= incident.level => {
                 no(format!("it is {} now, which is not more severe than {level}", incident.level))
             }
             Request::Lower { level: Level::Four } => {
                 no("level 4 is for questions of people".to_owned())
             }
-            Request::Lower { .. } => Ok(()),
+            Request::Cancel | Request::Lower { .. } => Ok(()),
             Request::Merge { into } => {
                 let of_service = Cause::from_id(&incident.cause).is_some();
                 if of_service || *incident.cause == *NODES_LOST {

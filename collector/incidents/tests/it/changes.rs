@@ -16,8 +16,8 @@ fn plan(start: &str, end: &str) -> NewChange {
         title: "PostgreSQL 15.9".to_owned(),
         documents: [Plan, TestReport, Rollback].map(document).to_vec(),
         services: vec!["his".to_owned()],
-        start: start.parse().unwrap(),
-        end: end.parse().unwrap(),
+        start: start.parse().expect("an instant"),
+        end: end.parse().expect("an instant"),
     }
 }
 
@@ -26,7 +26,7 @@ fn act(by: &str, deed: ChangeDeed) -> ChangeAct {
 }
 
 fn submit(world: &mut World, at: &str, plan: NewChange) -> Result<ChangeId, ChangeRefused> {
-    let at: Timestamp = at.parse().unwrap();
+    let at: Timestamp = at.parse().expect("an instant");
     world.machine.change(at, &act("li", ChangeDeed::Submit { plan })).map(|(id, _)| id)
 }
 

@@ -286,7 +286,7 @@ fn report(level: u8, called: Option<u64>) -> Report {
     let called = called.map(|at| START.plus(Duration::from_secs(at)));
     let (by, symptom) = ("li".to_owned(), "挂号窗口很慢".to_owned());
     let (caller, phone) = ("王护士".to_owned(), String::new());
-    Report { by, level: level.try_into().unwrap(), symptom, caller, phone, called }
+    Report { by, level: level.try_into().expect("a level"), symptom, caller, phone, called }
 }
 
 /// Scenario: a call at second 100 that is taken down at second 200, acknowledged just before, at and after its five minutes, and

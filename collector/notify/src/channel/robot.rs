@@ -71,39 +71,34 @@ impl Robot {
         now: Timestamp,
         timeout: Option<Duration>,
     ) -> Answer {
-        let RobotOptions { kind, secret, mentions, details } = &self.options;
-        let style = Style { details: *details, markdown: *kind != RobotKind::Feishu };
-        let (query, max, wrap): (String, usize, Box<dyn Fn(&str) -> Value + Send + Sync>) =
-            match kind {
-                RobotKind::DingTalk => {
-                    let query = dingtalk::query(secret.as_ref(), now);
-                    let mentions = mentions.clone();
-                    (
-                        query,
-                        dingtalk::BODY_MAX_BYTES,
-                        Box::new(move |t| dingtalk::body(t, &mentions)),
-                    )
-                }
-                RobotKind::WeCom => {
-                    let mentions = mentions.clone();
-                    (
-                        String::new(),
-                        wecom::BODY_MAX_BYTES,
-                        Box::new(move |t| wecom::body(t, &mentions)),
-                    )
-                }
-                RobotKind::Feishu => {
-                    let signed = feishu::signed(secret.as_ref(), now);
-                    let mentions = mentions.clone();
-                    let wrap = move |t: &str| feishu::body(t, &mentions, signed.as_ref());
-                    (String::new(), feishu::BODY_MAX_BYTES, Box::new(wrap))
-                }
-            };
-        let body = fitting(notices, url, style, max, &*wrap);
+        let (query, body) = self.message(notices, url, now);
         let headers = [("content-type", "application/json; charset=utf-8")];
         match self.poster.post(&query, &headers, body, timeout).await {
             Ok(reply) => self.meaning(&reply),
             Err(answer) => answer,
+        }
+    }
+
+    /// What is added to the URL, and the body.
+    fn message(&self, notices: &[&Notice], url: &str, now: Timestamp) -> (String, Vec<u8>) {
+        let RobotOptions { kind, secret, mentions, details } = &self.options;
+        let style = Style { details: *details, markdown: *kind != RobotKind::Feishu };
+        let secret = secret.as_ref();
+        match kind {
+            RobotKind::DingTalk => {
+                let wrap = |text: &str| dingtalk::body(text, mentions);
+                let body = fitting(notices, url, style, dingtalk::BODY_MAX_BYTES, &wrap);
+                (dingtalk::query(secret, now), body)
+            }
+            RobotKind::WeCom => {
+                let wrap = |text: &str| wecom::body(text, mentions);
+                (String::new(), fitting(notices, url, style, wecom::BODY_MAX_BYTES, &wrap))
+            }
+            RobotKind::Feishu => {
+                let signed = feishu::signed(secret, now);
+                let wrap = |text: &str| feishu::body(text, mentions, signed.as_ref());
+                (String::new(), fitting(notices, url, style, feishu::BODY_MAX_BYTES, &wrap))
+            }
         }
     }
 

@@ -61,7 +61,7 @@ pub(crate) async fn alerts(
         let is_silenced = alert.status.state == "suppressed";
         filters.iter().all(|f| f.matches(&alert.labels))
             && !(is_silenced && is_off("silenced"))
-            && !(!is_silenced && is_off("active"))
+            && (is_silenced || !is_off("active"))
     });
     Ok(Json(wanted.collect()))
 }
