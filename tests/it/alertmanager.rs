@@ -158,3 +158,27 @@ fn prometheus_sends_and_amtool_reads() {
             .unwrap_or_default()
     );
 }
+
+/// Scenario: the built-in pack is exported with a contract of its own. Guarantees: promtool takes every rule of it.
+#[test]
+fn promtool_takes_the_exported_rules() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("collector.toml");
+    std::fs::write(&config, "[contract]\nstandby_lag_max = \"45s\"\n").unwrap();
+    let exported = Command::new(tests::binaries::folder().join("wardround-collector"))
+        .arg("--config")
+        .arg(&config)
+        .args(["rules", "export", "--format", "prometheus"])
+        .output()
+        .unwrap();
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let text = String::from_utf8(exported.stdout).unwrap();
+    let rules = text.matches("- alert: ").count();
+    let file = dir.path().join("wardround.rules.yml");
+    std::fs::write(&file, &text).unwrap();
+    let checked = Command::new("promtool").args(["check", "rules"]).arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+    println!("{said}");
+    assert!(checked.status.success(), "{said}");
+    assert!(said.contains(&format!("{rules} rules found")), "{said}");
+}

@@ -58,6 +58,9 @@ impl Machine {
         if !is_known && self.state.foreign.len() >= FOREIGN_KEPT_MAX {
             return;
         }
+        if self.is_seen_by_us(subject) {
+            return;
+        }
         let until = alert.ends.unwrap_or_else(|| run.now.plus(HOLDS_FOR));
         self.state.foreign.insert(subject.clone(), Foreign { is_firing: true, until });
         let held = self
@@ -72,6 +75,16 @@ impl Machine {
             Some(_) => {}
             None => drop(self.open_foreign(run, alert, level)),
         }
+    }
+
+    /// Whether an unfinished incident of ours already stands for what an alert of our own exported rules says.
+    fn is_seen_by_us(&self, labels: &Labels) -> bool {
+        let Some(rule) = labels.get("wardround_rule") else { return false };
+        let agrees = |subject: &Labels| subject.iter().all(|(n, v)| labels.get(n) == Some(v));
+        self.unfinished().any(|incident| {
+            let own = *incident.cause == *rule && agrees(&incident.subject);
+            own || incident.links.iter().any(|l| *l.rule == *rule && agrees(&l.subject))
+        })
     }
 
     fn open_foreign(

@@ -118,7 +118,7 @@ impl Cli {
             Command::Node(command) => command.run(&config()?),
             Command::Client(command) => command.run(&config()?),
             Command::User(command) => command.run(&config()?),
-            Command::Rules(command) => command.run(),
+            Command::Rules(command) => command.run(&config()?),
             Command::Webhook(command) => command.run(&config()?),
             Command::Ledger(command) => command.run(&config()?),
             Command::Audit(command) => command.run(&config()?),

@@ -7,6 +7,7 @@
 //! Everything here is pure: the same inputs in the same order give the same findings. Time is passed in.
 
 mod evaluator;
+mod export;
 mod machine;
 mod pack;
 mod scenario;

@@ -56,10 +56,10 @@ const HIS: &[PackFile<'static>] = &[
 ];
 
 /// `value:` of the rule that judges silence of hosts: no PromQL can see what was never sent.
-const NODE_SILENCE: &str = "builtin:node_silence";
+pub(crate) const NODE_SILENCE: &str = "builtin:node_silence";
 
 /// Placeholder in `value:` for [`Contract::standby_lag_max`] in seconds.
-const STANDBY_LAG: &str = "$standby_lag_max_seconds";
+pub(crate) const STANDBY_LAG: &str = "$standby_lag_max_seconds";
 
 /// A file of rules, already read.
 #[derive(Clone, Copy, Debug)]

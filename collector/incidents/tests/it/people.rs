@@ -437,3 +437,23 @@ fn another_systems_silence_is_unknown() {
     world
         .run("201 want 1 foreign.alert L2 open breached\n501 want 1 foreign.alert L2 open unknown");
 }
+
+/// Scenario: an alert of our exported rules comes back while our incident of the same rule and subject is open, and one of a subject that we
+/// have not found. Guarantees: the first opens nothing beside it; the second does, since we may be blind there.
+#[test]
+fn an_exported_rule_is_no_second_incident() {
+    let mut world = World::new(1);
+    world.run("0 breach os.cpu_busy host=a\n0 flush");
+    for (host, incidents) in [("a", 1), ("b", 2)] {
+        let labels = Labels::from_pairs([
+            ("alertname", "os.cpu_busy"),
+            ("host", host),
+            ("severity", "warning"),
+            ("wardround_rule", "os.cpu_busy"),
+        ]);
+        let alert = ForeignAlert { labels, ..alert("warning", 0, None) };
+        let entries = world.machine.foreign(world.now(), &[alert], &world.board);
+        world.entries.extend(entries);
+        assert_eq!(world.machine.incidents().len(), incidents, "{host}");
+    }
+}
