@@ -87,6 +87,12 @@ fn prove(collector: &mut Collector, dir: &Path, early: &Path, old: &Path) {
     println!("{proven}");
     assert!(proven.contains("follow the checkpoint unproven"), "{proven}");
     assert!(verify(late).contains("\n0 entries follow"));
+    let exported = collector.done(&["ledger", "export"]);
+    let lines: Vec<Value> = exported.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(lines.iter().zip(1..).all(|(entry, number)| entry["number"] == number));
+    assert!(
+        lines.iter().any(|entry| entry["kind"] == "signed" && entry["actor"]["person"] == "chen")
+    );
     let old = ["ledger", "verify", "--checkpoint", late, "--dir", old.to_str().unwrap()];
     let said = refused(collector, &old);
     assert!(said.contains("are missing"), "{said}");

@@ -5,6 +5,7 @@
 
 mod act;
 mod audit;
+mod awaited;
 mod calendar;
 mod change;
 mod contract;
@@ -25,6 +26,7 @@ mod silent_node;
 
 pub use act::{ACT_TEXT_MAX_CHARS, Act, ActRefused, Category, Deed, Disputed, Request, Role};
 pub use audit::{AuditAction, AuditEvent, AuditOutcome, Auditor, Settled};
+pub use awaited::Awaited;
 pub use calendar::{Calendar, CalendarYear, WorkingDay};
 pub use change::{
     CHANGE_DOCUMENTS_MAX, CHANGE_SERVICES_MAX, CHANGE_TEXT_MAX_CHARS, Change, ChangeAct,

@@ -1,11 +1,11 @@
-//! `ledger verify|checkpoint|replay`.
+//! `ledger verify|checkpoint|export|replay`.
 
 use crate::admin::{LedgerRequest, Request, ask};
 use crate::config::Config;
 use crate::engine::Replayed;
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use collector_store::ledger::{Checkpoint, Proven};
+use collector_store::ledger::{Checkpoint, Follow, Proven};
 use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
@@ -34,6 +34,15 @@ pub(super) enum Ledger {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Print the ledger's entries as JSON, one a line, each proved as it is read
+    #[command(
+        after_help = "Works on files, also while the collector runs or on another machine.\n\nExamples:\n  wardround-collector ledger export > ledger.jsonl\n  wardround-collector ledger export | jq 'select(.kind == \"signed\")'"
+    )]
+    Export {
+        /// Folder of the ledger [default: DATA/ledger]
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
     /// Judge the whole journal again and compare each ledger entry, byte for byte, with the written one
     #[command(
         after_help = "Works on the files of a stopped collector or on a copy. Begins at the journal's start, or where that was dropped at\nthe oldest kept state. Needs the version that wrote them.\n\nExample:\n  wardround-collector ledger replay --data /media/usb/collector"
@@ -54,6 +63,9 @@ impl Ledger {
                     Some(file) => prove(&dir, &file, key.as_deref()),
                     None => verify(&dir),
                 }
+            }
+            Self::Export { dir } => {
+                export(&dir.unwrap_or_else(|| config.data_dir().join("ledger")))
             }
             Self::Checkpoint { output } => checkpoint(config, output.as_deref()),
             Self::Replay { data } => replay(&data.unwrap_or_else(|| config.data_dir())),
@@ -93,6 +105,16 @@ fn prove(dir: &Path, file: &Path, key: Option<&str>) -> anyhow::Result<()> {
         super::print(&format!(
             "it was signed with key {signer}: compare it with the one that was handed over, or pass --key"
         ))?;
+    }
+    Ok(())
+}
+
+fn export(dir: &Path) -> anyhow::Result<()> {
+    check_folder(dir)?;
+    for (entry, number) in Follow::open(dir).zip(1u64..) {
+        let mut json = serde_json::to_value(&entry?).context("write an entry as JSON")?;
+        json["number"] = number.into();
+        super::print(&json.to_string())?;
     }
     Ok(())
 }

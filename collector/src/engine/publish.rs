@@ -142,9 +142,9 @@ fn incidents(fold: &Fold, before: &Arc<IncidentSet>, revisions: &Revisions) -> A
     let all = fold.machine.incidents().values().map(|incident| {
         let revision = revisions.of(incident.id);
         let held = held.next_if(|h| h.incident.id == incident.id);
-        // A closed incident is over; comparing years of them each second would be waste.
+        // What is over changes only by an entry; comparing years of it each second would be waste.
         let same = |h: &&IncidentRevision| {
-            h.revision == revision && (incident.state.is_final() || *h.incident == *incident)
+            h.revision == revision && (incident.state.is_over() || *h.incident == *incident)
         };
         held.filter(same).cloned().unwrap_or_else(|| {
             is_new = true;

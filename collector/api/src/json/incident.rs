@@ -2,7 +2,7 @@
 
 use super::scalar::{LabelsJson, NumberJson, TextJson, TimeJson, condition_word};
 use super::sheet::SheetJson;
-use collector_domain::{Clocks, Exhibit, Incident, Silence};
+use collector_domain::{Awaited, Clocks, Exhibit, Incident, Silence};
 use serde::Serialize;
 use shared_model::{Level, Timestamp};
 
@@ -50,6 +50,29 @@ pub(crate) struct IncidentJson {
     silences: Vec<String>,
     /// What people wrote on the fault sheet.
     sheet: SheetJson,
+    /// What it waits for.
+    awaits: Vec<AwaitedJson>,
+}
+
+/// One thing that an incident waits for: somebody's act, or an instant.
+#[derive(Serialize, Debug)]
+struct AwaitedJson {
+    /// `person`, `hospital` or `time`.
+    who: &'static str,
+    /// The act, or the clock's name.
+    what: &'static str,
+    at: Option<TimeJson>,
+}
+
+impl From<Awaited> for AwaitedJson {
+    fn from(awaited: Awaited) -> Self {
+        let (who, what, at) = match awaited {
+            Awaited::Person(act) => ("person", act, None),
+            Awaited::Hospital(act) => ("hospital", act, None),
+            Awaited::Time(clock, at) => ("time", clock, Some(TimeJson(at))),
+        };
+        Self { who, what, at }
+    }
 }
 
 #[derive(Serialize, Debug)]
@@ -203,6 +226,7 @@ impl IncidentJson {
             evidence: incident.evidence.iter().map(Into::into).collect(),
             silences: muting.map(|s| s.id.to_string()).collect(),
             sheet: (&incident.sheet).into(),
+            awaits: incident.awaits().into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -39,7 +39,11 @@ async fn an_incident_in_full() {
         "sheet": {
             "category": null, "root_cause": null, "preventions": [], "backup": null, "asked": null,
             "disputes": [], "engineer": null, "signed_by": null, "merged_into": null
-        }
+        },
+        "awaits": [
+            {"who": "person", "what": "acknowledge", "at": null},
+            {"who": "time", "what": "resolution_due", "at": "2026-11-23T03:08:00.000Z"}
+        ]
     });
     assert_eq!(incident, expected);
     let closed = api.get(&token, "/api/v1/incidents/1").await.json();

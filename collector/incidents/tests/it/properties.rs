@@ -3,7 +3,9 @@
 use crate::kpi::facts;
 use crate::pack;
 use crate::timeline::{START, World};
-use collector_domain::{Condition, Entry, EntryKind, Incident, IncidentId, IncidentState, Period};
+use collector_domain::{
+    Awaited, Condition, Entry, EntryKind, Incident, IncidentId, IncidentState, Period,
+};
 use collector_incidents::{FoldError, figures, fold};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -139,7 +141,7 @@ proptest! {
 
     /// Scenario: random findings, acts, silences, pauses and restarts.
     /// Guarantees: never a panic; a restart changes nothing; numbers are dense; entries never go back in time; levels only
-    /// rise, unless the hospital agreed; the ledger alone yields the same incidents and figures; no two unfinished incidents on one cause and subject, and of a database
+    /// rise, unless the hospital agreed; the ledger alone yields the same incidents and figures; every state waits for a person or an instant that has not passed unwritten; no two unfinished incidents on one cause and subject, and of a database
     /// service one at most that is not under watch; the watch of a service's incident is never linked to nor breached.
     #[test]
     fn invariants_hold_in_any_history(steps in steps()) {
@@ -153,6 +155,16 @@ proptest! {
         prop_assert_eq!(&numbers, &(1..=numbers.len() as u64).collect::<Vec<_>>());
         prop_assert!(world.entries.windows(2).all(|w| w[0].at <= w[1].at));
         for incident in incidents.values() {
+            // Nothing is forgotten: each state waits for a person or for an instant, and ended ones for nothing.
+            let awaited = incident.awaits();
+            prop_assert_eq!(awaited.is_empty(), incident.state.is_final(), "{:?}", incident.state);
+            for awaited in awaited {
+                // A limit that has passed was written; only the end of a watch may wait for data.
+                if let Awaited::Time(name, at) = awaited {
+                    let is_watch = name == "watch_until";
+                    prop_assert!(is_watch || at >= world.now() || incident.clocks.clear_since.is_some(), "{name}");
+                }
+            }
             let lowered = world.entries.iter().any(|e| {
                 e.incident == incident.id && matches!(e.kind, EntryKind::Consented { .. })
             });
