@@ -1,5 +1,6 @@
 //! The network is cut and healed; the collector is started again under many agents.
 
+use crate::webhooks::webhook;
 use proto::wire::session_client::SessionClient;
 use proto::wire::{self, down::Message as Down};
 use proto::{ClockReading, Hello, PROTOCOL, StreamId, up};
@@ -11,6 +12,7 @@ use shared_runtime::tls::{COLLECTOR_NAME, JoinToken, NodeCredentials, client_con
 use std::sync::Arc;
 use std::time::Duration;
 use tests::net::Namespace;
+use tests::sink::{Message, Sink};
 use tests::site::{Incident, Site};
 use tests::{books, wait};
 use tokio::sync::{mpsc, watch};
@@ -22,6 +24,10 @@ use tonic::transport::{Endpoint, Uri};
 const PORT: &str = "ib.no_active_port";
 const SILENT: &str = "monitoring.node_silent";
 const LOST: &str = "monitoring.nodes_lost";
+
+fn at(incident: &Incident, clock: &str) -> Timestamp {
+    incident.clocks[clock].as_str().unwrap().parse().unwrap()
+}
 
 /// Waits for the one incident of nodes that were lost together.
 fn lost(site: &Site, condition: &str) -> Incident {
@@ -67,9 +73,6 @@ fn a_cut_is_told_as_it_was() {
 
     let late = site.incident(PORT, "db2", |i| i.condition == "clear");
     assert!(late.late, "{late:?}");
-    let at = |i: &Incident, clock: &str| -> Timestamp {
-        i.clocks[clock].as_str().unwrap().parse().unwrap()
-    };
     assert!(at(&late, "occurred") > since && at(&late, "occurred") < healed, "{late:?}");
     assert!(at(&late, "detected") > healed.minus(Duration::from_secs(1)), "{late:?}");
     let ended = site.incident(PORT, "db1", |i| i.condition == "clear");
@@ -97,6 +100,67 @@ fn a_cut_is_told_as_it_was() {
         assert!(waited < Duration::from_secs(5), "live data waits for its round only");
     }
     books::read(&site.collector_data().join("journal")).expect_each_once();
+}
+
+/// Scenario: the collector is killed for twenty minutes of the contract; the port of a node goes down and comes up meanwhile (T1).
+/// Guarantees: one incident from late data, told once, with its beginning and its end as they were on the node, its clocks from
+/// when the collector knew; live data opens no other beside it.
+#[test]
+fn a_fault_while_the_collector_is_away_is_told_as_it_was() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), Sink::start());
+    let receiver = webhook("noc", &sink.address.to_string(), "", dir.path());
+    let config = format!("[contract]\ntime_scale = 60\n{receiver}");
+    let mut site = Site::start("127.0.0.1", &config, &[]);
+    site.agent("db1", &[]);
+    wait::until("a first batch", Duration::from_secs(30), || {
+        (!sessions(&site).is_empty()).then_some(())
+    });
+    site.kill_collector();
+    let away = SystemClock.wall();
+    let pass = |seconds: u64| {
+        wait::until("time to pass", Duration::from_secs(30), || {
+            let now = SystemClock.wall();
+            (now.since(away) > Duration::from_secs(seconds)).then_some(now)
+        })
+    };
+    let broken = pass(2);
+    site.set_port("db1", false);
+    let mended = pass(14);
+    site.set_port("db1", true);
+    let back = pass(22);
+    site.start_collector();
+    // The agent's next try may be a minute off.
+    wait::until("live data of the next session", Duration::from_secs(90), || {
+        let next = sessions(&site).split_off(1);
+        let is_live = |s: &Session| s.batches.iter().filter(|(lane, _)| *lane == LIVE).count() > 2;
+        next.iter().any(is_live).then_some(())
+    });
+    let late = site.incident(PORT, "db1", |i| i.condition == "clear");
+    assert!(late.late, "{late:?}");
+    assert!((broken..mended).contains(&at(&late, "occurred")), "{late:?}");
+    assert!(at(&late, "detected") >= back, "{late:?}");
+    let all = site.incidents(PORT);
+    let [incident] = &all[..] else { panic!("one incident: {all:#?}") };
+    assert_eq!((&*incident.condition, incident.reopened), ("clear", 0));
+    let ended: Vec<Timestamp> = ledger(&site)
+        .iter()
+        .filter(|e| e["incident"].as_u64().map(|n| format!("W-{n:06}")).as_ref() == Some(&late.id))
+        .filter(|e| e["condition"] == "clear")
+        .map(|e| Timestamp::from_micros(e["at_event"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(ended.len(), 1, "it ended once");
+    assert!((mended..back).contains(&ended[0]), "{} {mended} {back}", ended[0]);
+    sink.wait_for(PORT, "opened");
+    let is_opening = |m: &&Message| m.label("alertname") == PORT && m.event() == "opened";
+    let opened = sink.received().iter().filter(is_opening).count();
+    println!("occurred {}, ended {}, {opened} messages", at(&late, "occurred"), ended[0]);
+    assert_eq!(opened, 1, "{:?}", sink.told());
+}
+
+/// The entries of the ledger.
+fn ledger(site: &Site) -> Vec<serde_json::Value> {
+    let lines = site.command(&["ledger", "export"]);
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 const LIVE: u8 = 0;

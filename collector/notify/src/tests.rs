@@ -1,6 +1,8 @@
 //! Decisions over time-lines: what people did and what broke, against what is told.
 
-use crate::{Attempts, Notifications, Origin, Profile, Receiver, batch, body, retry_after};
+mod ladder;
+
+use crate::{Attempts, Notifications, Origin, Profile, Receiver, body, retry_after};
 use collector_domain::{
     Actor, Clocks, Condition, DeliveryOutcome, DeliveryReport, Entry, EntryKind, Fate, Incident,
     IncidentId, IncidentState, LevelChange, NODE_LOST, NODE_SILENT, NODES_LOST, NewSilence, Sheet,
@@ -214,7 +216,7 @@ fn receivers_are_told_of_their_levels() {
     assert_eq!(desk.take(8), ["all/2/opened"]);
 }
 
-/// Scenario: a silence over one of two hosts. Guarantees: it mutes that one only and its trace names the silence; when it ends
+/// Scenario: a silence over one of two hosts (T12). Guarantees: it mutes that one only and its trace names the silence; when it ends
 /// unacknowledged the newest transition is told once, with the key it always had; the end of what was told is never muted.
 #[test]
 fn a_silence_mutes_until_it_ends() {
@@ -484,75 +486,4 @@ fn a_silent_node_stays_silenced_when_it_is_lost() {
         let matcher = SilenceMatcher { name: "rule".to_owned(), values: vec![rule.to_owned()] };
         assert_eq!(matcher.matches(&incident), expected, "{cause} {rule}");
     }
-}
-
-/// Scenario: a ladder of 0, 120 and 240 s, an incident that nobody answers, one that is answered at 200 s, one below the ladder's
-/// levels, one that comes back. Guarantees: each step is told at its second, once, and only while nobody has responded; whoever was
-/// told is told of the end; a relapse begins the ladder anew; a copy that was written and read goes on the same.
-#[test]
-fn the_ladder_is_climbed_to_the_second() {
-    let step = |name: &str, secs| Receiver {
-        after: Duration::from_secs(secs),
-        ..receiver(name, &ALL[..3], true)
-    };
-    let mut desk = Desk::new(vec![step("duty", 0), step("second", 120), step("lead", 240)]);
-    for (id, level) in [(1, Level::One), (2, Level::Two), (3, Level::Four)] {
-        desk.open(0, id, level, "db1");
-    }
-    let mut told = Vec::new();
-    for second in 0..=300 {
-        if second == 200 {
-            desk.acknowledge(200, 2);
-        }
-        if second % 7 == 0 {
-            desk.notify =
-                serde_json::from_slice(&serde_json::to_vec(&desk.notify).unwrap()).unwrap();
-        }
-        desk.notify.escalate(at(second), &desk.incidents);
-        told.extend(desk.take(second).into_iter().map(|line| format!("{second} {line}")));
-    }
-    assert_eq!(
-        told,
-        [
-            "0 duty/1/opened",
-            "0 duty/2/opened",
-            "120 second/1/escalated",
-            "120 second/2/escalated",
-            "240 lead/1/escalated",
-        ]
-    );
-    desk.acknowledge(301, 1);
-    desk.resolve(310, 1);
-    assert_eq!(desk.take(311), ["duty/1/resolved", "lead/1/resolved", "second/1/resolved"]);
-}
-
-/// Scenario: 20 incidents of level 3 within 10 s and one of level 1 among them, to a robot that groups for 10 s (T6).
-/// Guarantees: the level 1 goes at once and alone; the twenty go in one message when the first has waited.
-#[test]
-fn a_burst_is_one_message() {
-    let robot = Receiver { group_wait: Duration::from_secs(10), ..receiver("robot", &ALL, true) };
-    let mut desk = Desk::new(vec![robot.clone()]);
-    let mut sent: Vec<(i64, usize)> = Vec::new();
-    for second in 0..=30 {
-        if second < 10 {
-            desk.open(second, 2 * second as u64 + 1, Level::Three, "db1");
-            desk.open(second, 2 * second as u64 + 2, Level::Three, "db1");
-        }
-        if second == 5 {
-            desk.open(5, 100, Level::One, "db1");
-        }
-        let keys: Vec<Arc<str>> = {
-            let heads = desk.notify.heads("robot");
-            let (messages, _) = batch(&heads, &robot, at(second), 200);
-            messages.iter().map(|p| Arc::clone(&p.key)).collect()
-        };
-        if !keys.is_empty() {
-            sent.push((second, keys.len()));
-        }
-        for key in keys {
-            let outcome = DeliveryOutcome::Told { status: 200 };
-            desk.notify.report(at(second), &DeliveryReport { key, outcome });
-        }
-    }
-    assert_eq!(sent, [(5, 1), (10, 20)]);
 }

@@ -14,3 +14,4 @@ mod relapse;
 mod services;
 mod silence;
 mod timeline;
+mod wounds;
